@@ -1,0 +1,140 @@
+/*
+ * Every error that Gyre raises has one row here: its code, the status it deserves when it meets a
+ * client, whose fault it is and what it means. Docs and types are made from this table.
+ *
+ * The status 0 means that no answer can be given, because nobody is there to read it or because
+ * no request is concerned.
+ */
+
+/** Whose fault an error is: the peer's, the handler's, the person's who configured the server, or Gyre's own. */
+export type Blame = 'client' | 'app' | 'operator' | 'server'
+
+/** One row of the errors table. */
+export interface ErrorRow {
+  /** HTTP status of the answer; 0 where there is none. */
+  readonly status: number
+  readonly blame: Blame
+  /** What it means, in one sentence. */
+  readonly text: string
+}
+
+const client = (status: number, text: string): ErrorRow => ({ status, blame: 'client', text })
+const app = (status: number, text: string): ErrorRow => ({ status, blame: 'app', text })
+const operator = (text: string): ErrorRow => ({ status: 0, blame: 'operator', text })
+
+/** The errors table: every code that Gyre raises. */
+export const ERRORS = {
+  // The request head (RFC 9112 sections 2 to 5)
+  GYRE_MALFORMED_HEAD: client(400, 'The request line or a header field breaks the grammar of HTTP/1.1.'),
+  GYRE_BAD_TARGET: client(400, 'The request target has a form that its method does not allow.'),
+  GYRE_BAD_HOST: client(400, 'The Host header field is missing, repeated or malformed.'),
+  GYRE_BAD_FRAMING: client(400, 'Content-Length and Transfer-Encoding do not say where the body ends without doubt.'),
+  GYRE_UNKNOWN_CODING: client(501, 'The body has a transfer coding other than chunked.'),
+  GYRE_UNKNOWN_VERSION: client(505, 'The protocol version is neither HTTP/1.0 nor HTTP/1.1.'),
+  GYRE_UNKNOWN_EXPECTATION: client(417, 'The Expect header field asks for something other than 100-continue.'),
+  GYRE_TARGET_TOO_LONG: client(414, 'The request target is longer than the limit targetBytes.'),
+  GYRE_HEAD_TOO_LARGE: client(431, 'The request head is larger than the limit headBytes.'),
+  GYRE_TOO_MANY_FIELDS: client(431, 'The request head has more fields than the limit fieldCount.'),
+  GYRE_HEAD_TIMEOUT: client(408, 'The request head was not complete within headTime.'),
+
+  // The request body
+  GYRE_MALFORMED_BODY: client(400, 'The chunked body breaks its grammar.'),
+  GYRE_BODY_TOO_LARGE: client(413, 'The body is larger than the limit bodyBytes.'),
+  GYRE_BODY_TIMEOUT: client(408, 'No byte of the body came for bodyIdleTime.'),
+  GYRE_BODY_TRUNCATED: client(400, 'The connection ended before the body did.'),
+  GYRE_BODY_NOT_JSON: client(400, 'The body is not valid JSON.'),
+  GYRE_BODY_USED: app(500, 'The body was read before, and is not kept.'),
+
+  // The peer
+  GYRE_PEER_GONE: client(0, 'The peer closed or reset its connection.'),
+  GYRE_WRITE_TIMEOUT: client(0, 'The client read nothing of the answer for writeStallTime.'),
+  GYRE_CONNECTIONS_FULL: client(503, 'The server holds as many connections as its limit allows.'),
+  GYRE_NOT_FOUND: client(404, 'Nothing is mounted at this path.'),
+  GYRE_METHOD_REFUSED: client(405, 'This server does not serve the method.'),
+
+  // The handler
+  GYRE_HANDLER_FAILED: app(500, 'The handler threw something that carries no status.'),
+  GYRE_HANDLER_RESULT: app(500, 'The handler returned neither nothing, nor a generator, nor a promise.'),
+  GYRE_RESPONSE_STARTED: app(500, 'The head of the response was sent already and cannot be changed.'),
+  GYRE_RESPONSE_ENDED: app(500, 'The response was finished already.'),
+  GYRE_BAD_STATUS: app(500, 'The response status is not a whole number from 200 to 599.'),
+  GYRE_BAD_HEADER: app(500, 'A response header has a name or a value that HTTP does not allow.'),
+  GYRE_LENGTH_MISMATCH: app(500, 'The body of the response is not as long as its Content-Length says.'),
+
+  // WSGI (PEP 3333)
+  GYRE_WSGI_APP: app(500, 'The WSGI application or its result is not what PEP 3333 asks for.'),
+  GYRE_WSGI_START: app(500, 'start_response was called with wrong arguments, twice, or too late.'),
+  GYRE_WSGI_CHUNK: app(500, 'The WSGI application gave a chunk that is not bytes.'),
+
+  // Tasks
+  GYRE_TIMEOUT: app(503, 'A scope with a deadline did not finish in time.'),
+  GYRE_CANCEL_IGNORED: app(500, 'A cancelled task went on waiting after its grace was over, and was dropped.'),
+  GYRE_TASK_MISUSE: app(500, 'A task or a scope was used in a way that its rules forbid.'),
+
+  // Streams and descriptors
+  GYRE_STREAM_CLOSED: app(500, 'The stream was closed on this side.'),
+  GYRE_IO_FAILED: { status: 500, blame: 'server', text: 'The operating system refused a read, a write or a wait.' },
+
+  // Setting up
+  GYRE_BAD_OPTION: operator('An option is unknown or out of its range.'),
+  GYRE_ADDRESS_IN_USE: operator('Another program listens at that address.'),
+  GYRE_ADDRESS_DENIED: operator('The operating system does not allow this process to listen at that address.'),
+  GYRE_ADDRESS_UNKNOWN: operator('The address does not exist on this machine.'),
+  GYRE_IO_UNAVAILABLE: operator('The kind of io that was asked for cannot be had here.'),
+  GYRE_SERVER_STATE: operator('The server is not in the state that this call needs.'),
+} as const satisfies Record<string, ErrorRow>
+
+/** The code of a row of the errors table. */
+export type ErrorCode = keyof typeof ERRORS
+
+/**
+ * An error of Gyre's own, with a code, the status it deserves and whose fault it is.
+ *
+ * @example
+ * ```ts
+ * throw new GyreError('GYRE_NOT_FOUND', 'no such page')
+ * ```
+ */
+export class GyreError extends Error {
+  readonly code: ErrorCode
+  /** HTTP status of the answer; 0 where there is none. */
+  readonly status: number
+  readonly blame: Blame
+
+  /**
+   * @param code - a row of the errors table
+   * @param detail - what happened here in particular; the text of the row is used without it
+   * @param cause - the error underneath, if there is one
+   */
+  constructor(code: ErrorCode, detail?: string, cause?: unknown) {
+    const row = ERRORS[code]
+    super(detail ?? row.text, cause === undefined ? undefined : { cause })
+    this.name = 'GyreError'
+    this.code = code
+    this.status = row.status
+    this.blame = row.blame
+  }
+}
+
+const LOWEST_ERROR_STATUS = 400
+const HIGHEST_ERROR_STATUS = 599
+
+/**
+ * The HTTP status that a thrown value asks for: its `status` property where that is from 400 to 599, else 500.
+ *
+ * @param error - anything that was thrown
+ * @returns a status from 400 to 599
+ */
+export function statusOf(error: unknown): number {
+  if (typeof error === 'object' && error !== null && 'status' in error) {
+    const status = error.status
+    if (
+      typeof status === 'number' &&
+      Number.isInteger(status) &&
+      status >= LOWEST_ERROR_STATUS &&
+      status <= HIGHEST_ERROR_STATUS
+    )
+      return status
+  }
+  return ERRORS.GYRE_HANDLER_FAILED.status
+}

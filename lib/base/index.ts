@@ -1,0 +1,11 @@
+/*
+ * Room: base, the ground floor.
+ * For: the two tables that every floor reads, errors and limits.
+ * Never: knows HTTP messages, tasks or sockets; imports anything, not even `node:`.
+ * Floor: ground. May import: nothing.
+ * Suite: test/base. Page: docs/errors.md, docs/limits.md.
+ */
+export { ERRORS, GyreError, statusOf } from './errors.ts'
+export type { Blame, ErrorCode, ErrorRow } from './errors.ts'
+export { LIMITS, SIZES, defaultLimits, resolveLimits } from './limits.ts'
+export type { LimitName, LimitRow, Limits } from './limits.ts'

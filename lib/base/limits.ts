@@ -1,0 +1,92 @@
+/*
+ * Every limit of the server is one row of this table: its name, default, unit, reason, and what
+ * others chose. Options, checks and docs are made from it; no size or time stands anywhere else.
+ * Times are in milliseconds, sizes in bytes.
+ */
+import { GyreError } from './errors.ts'
+
+/** One row of the limits table. */
+export interface LimitRow {
+  readonly value: number
+  readonly unit: 'bytes' | 'ms' | 'count'
+  /** Why there is a limit and why this one. */
+  readonly why: string
+  /** What comparable servers do. */
+  readonly precedent: string
+}
+
+const row = (value: number, unit: LimitRow['unit'], why: string, precedent: string): LimitRow => ({
+  value,
+  unit,
+  why,
+  precedent,
+})
+
+/** The limits table: every limit that a user may set, with its default. */
+export const LIMITS = {
+  headBytes: row(16_384, 'bytes', 'A head is held in memory until it is whole.', 'node 16 KB, h11 16 KB, Tornado 64 KB'),
+  targetBytes: row(8_192, 'bytes', 'RFC 9112 section 3 recommends to support 8,000 octets.', 'nginx 8 KB, gunicorn 4,094'),
+  fieldCount: row(100, 'count', 'Fields cost more than their bytes.', 'gunicorn 100, Apache 100, node 2,000 (drops the rest)'),
+  bodyBytes: row(1_048_576, 'bytes', 'A body that is gathered lies in memory.', 'Fastify 1 MiB, nginx 1 MB, Tornado 100 MB'),
+  headTime: row(30_000, 'ms', 'A head that never ends holds a connection.', 'node 60 s, cheroot 10 s, Apache 20 s'),
+  bodyIdleTime: row(30_000, 'ms', 'A body that stops coming holds a handler.', 'Apache 20 s, nginx 60 s between reads'),
+  keepAliveTime: row(75_000, 'ms', 'More than the 60 s of common load balancers, so that they close first.', 'nginx 75 s, Fastify 72 s, node 5 s'),
+  writeStallTime: row(60_000, 'ms', 'A reader that reads nothing holds a handler and its memory.', 'nginx 60 s between writes'),
+  connections: row(16_384, 'count', 'Descriptors and memory end somewhere; better to say so.', 'nginx 512 a worker, waitress 100, node none'),
+  pipelineDepth: row(64, 'count', 'Heads read ahead of the running request lie in memory.', 'waitress reads on without bound, Tornado 1'),
+  drainBytes: row(65_536, 'bytes', 'A small unread rest is cheaper to read than a new connection.', 'Go 256 KB, gunicorn 64 KB, hono 64 MB'),
+  lingerTime: row(1_000, 'ms', 'The client must read our last answer before its bytes make us reset (RFC 9112 9.6).', 'nginx 5 s, Go 0.5 s'),
+  closeTime: row(10_000, 'ms', 'How long close() lets running requests go on.', 'gunicorn 30 s, uWSGI 60 s'),
+  cancelGrace: row(5_000, 'ms', 'How long the cleanup of a cancelled task may wait for things.', 'none has it; trio leaves it to each shield'),
+} as const satisfies Record<string, LimitRow>
+
+/** The name of a row of the limits table. */
+export type LimitName = keyof typeof LIMITS
+
+/** A complete set of limits. */
+export type Limits = { readonly [Name in LimitName]: number }
+
+/** Sizes and times that are measured facts of the construction, not options. */
+export const SIZES = {
+  /** Bytes taken by one read; heads are parsed in place there. */
+  input: 65_536,
+  /** Bytes of output that are gathered before they are sent. */
+  output: 65_536,
+  /** Bytes of one chunk of a body that is read straight into memory of its own. */
+  bodyChunk: 65_536,
+  /** Connections accepted in one go, so that those already open are not starved. */
+  acceptBatch: 64,
+  /** Rest after the operating system had no descriptor or memory for a new connection. */
+  acceptPause: 100,
+  /** Length of the queue of connections that the operating system completed and we did not accept yet. */
+  backlog: 4_096,
+  /** Events taken from one epoll_wait. */
+  epollEvents: 1_024,
+} as const
+
+/** @returns the limits as they stand in the table. */
+export function defaultLimits(): Limits {
+  return resolveLimits({})
+}
+
+/**
+ * The table's limits with some of them replaced.
+ *
+ * @param given - limits to replace, by name
+ * @returns a complete, frozen set
+ * @throws GyreError `GYRE_BAD_OPTION` for an unknown name or a value that is not a whole number above 0
+ *   (`Infinity` lifts a limit)
+ */
+export function resolveLimits(given: Partial<Limits>): Limits {
+  const limits: Record<string, number> = {}
+  for (const [name, { value }] of Object.entries(LIMITS)) limits[name] = value
+  for (const [name, value] of Object.entries(given)) {
+    if (!Object.hasOwn(LIMITS, name))
+      throw new GyreError('GYRE_BAD_OPTION', `limits.${name} is not a limit; there are: ${Object.keys(LIMITS).join(', ')}`)
+    if (value === undefined) continue
+    if (value !== Infinity && !(Number.isSafeInteger(value) && value > 0))
+      throw new GyreError('GYRE_BAD_OPTION', `limits.${name} must be a whole number above 0 or Infinity, not ${String(value)}`)
+    limits[name] = value
+  }
+  return Object.freeze(limits) as Limits
+}

@@ -1,0 +1,84 @@
+/*
+ * Socket addresses: between an Endpoint and the bytes of a struct sockaddr.
+ */
+import { GyreError } from '../../base/index.ts'
+import type { Endpoint, ListenAddress } from '../listener.ts'
+import * as sys from './syscalls.ts'
+import type { Syscalls } from './syscalls.ts'
+
+/** sizeof(struct sockaddr_storage): room for every family. */
+const STORAGE = 128
+/** sizeof(sun_path): a path and its final NUL. */
+const UNIX_PATH = 108
+const FAMILY_BYTES = 2
+const IPV4_BYTES = 16
+const IPV6_BYTES = 28
+const IPV6_AT = 8
+
+/** @returns the bytes of the address, as bind() and connect() take them */
+export function encodeAddress(calls: Syscalls, where: ListenAddress): Buffer {
+  if ('path' in where) {
+    const path = Buffer.from(where.path)
+    if (path.length >= UNIX_PATH)
+      throw new GyreError('GYRE_BAD_OPTION', `the path of a unix socket has room for ${UNIX_PATH - 1} bytes, this one has ${path.length}`)
+    const bytes = Buffer.alloc(FAMILY_BYTES + path.length + 1)
+    bytes.writeUInt16LE(sys.AF_UNIX, 0)
+    path.copy(bytes, FAMILY_BYTES)
+    return bytes
+  }
+  const six = where.address.includes(':')
+  const bytes = Buffer.alloc(six ? IPV6_BYTES : IPV4_BYTES)
+  bytes.writeUInt16LE(six ? sys.AF_INET6 : sys.AF_INET, 0)
+  bytes.writeUInt16BE(where.port, FAMILY_BYTES)
+  const at = calls.addressOf(bytes) + (six ? IPV6_AT : FAMILY_BYTES * 2)
+  if (calls.inet_pton(six ? sys.AF_INET6 : sys.AF_INET, where.address, at) !== 1)
+    throw new GyreError('GYRE_ADDRESS_UNKNOWN', `${where.address} is not an IP address`)
+  return bytes
+}
+
+type AddressCall = (descriptor: number, address: number, length: number) => number
+
+const scratch = Buffer.alloc(STORAGE)
+const scratchLength = Buffer.alloc(4)
+
+/** An end that nobody can name any more. */
+export const NOWHERE: Endpoint = { address: '', port: 0, family: 'unix' }
+
+/**
+ * Asks the operating system for one end of a socket.
+ *
+ * @param ask - getsockname or getpeername
+ * @returns the endpoint; one without an address where the peer is gone already
+ */
+export function endpointOf(calls: Syscalls, ask: AddressCall, descriptor: number): Endpoint {
+  scratchLength.writeUInt32LE(STORAGE, 0)
+  if (ask(descriptor, calls.addressOf(scratch), calls.addressOf(scratchLength)) < 0) return NOWHERE
+  return decodeAddress(scratch.subarray(0, Math.min(STORAGE, scratchLength.readUInt32LE(0))))
+}
+
+function decodeAddress(bytes: Buffer): Endpoint {
+  const family = bytes.readUInt16LE(0)
+  if (family === sys.AF_INET)
+    return { address: bytes.subarray(4, 8).join('.'), port: bytes.readUInt16BE(FAMILY_BYTES), family: 'IPv4' }
+  if (family === sys.AF_INET6) {
+    const port = bytes.readUInt16BE(FAMILY_BYTES)
+    return { address: ipv6Text(bytes.subarray(IPV6_AT, IPV6_AT + 16)), port, family: 'IPv6' }
+  }
+  const path = bytes.subarray(FAMILY_BYTES)
+  const end = path.indexOf(0)
+  return { address: path.toString('utf8', 0, end < 0 ? path.length : end), port: 0, family: 'unix' }
+}
+
+/** The text form that RFC 5952 recommends: lower case, the longest run of zero groups as `::`. */
+function ipv6Text(bytes: Buffer): string {
+  const groups: string[] = []
+  for (let at = 0; at < bytes.length; at += 2) groups.push(bytes.readUInt16BE(at).toString(16))
+  const text = groups.join(':')
+  // An IPv4 client of a dual-stack listener (RFC 4291 2.5.5.2): shown as Node and curl show it.
+  if (/^0:0:0:0:0:ffff:/.test(text)) return `::ffff:${bytes.subarray(12).join('.')}`
+  const runs = text.match(/\b0(?::0)+\b/g) ?? []
+  const longest = runs.reduce((best, run) => (run.length > best.length ? run : best), '')
+  if (longest === '') return text
+  const at = text.indexOf(longest)
+  return `${text.slice(0, at).replace(/:$/, '')}::${text.slice(at + longest.length).replace(/^:/, '')}`
+}

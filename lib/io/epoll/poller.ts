@@ -1,0 +1,157 @@
+/*
+ * The readiness loop: one epoll descriptor for all that a thread watches, itself watched by libuv.
+ *
+ * Facts about epoll that this file is built on:
+ * - Streams are registered once, edge-triggered, for everything, and never again: no epoll_ctl per
+ *   request. An edge is told once, so it is remembered (readiness.ts) until a try finds otherwise.
+ * - A read that brings fewer bytes than asked for has emptied the socket (epoll(7)): whatever comes
+ *   later is a new edge. So the EAGAIN that would prove it need not be fetched.
+ * - Closing a descriptor takes it out of the set, unless a child process still holds a copy of it: then
+ *   events of the dead one go on coming, under a number that a new connection may have by now. Each
+ *   registration therefore carries a generation, and events of an older one are dropped.
+ * - Polling only notes what is ready; tasks run later. So no descriptor is closed, and no number
+ *   reused, between the events of one batch.
+ * - When nothing is watched the watch of libuv lets go of the process, and it may end by itself.
+ */
+import { GyreError, SIZES } from '../../base/index.ts'
+import type { Host, Poller, Task, Trap } from '../../kernel/index.ts'
+import * as sys from './syscalls.ts'
+import type { LibuvWatch, Syscalls } from './syscalls.ts'
+
+/** What is told of the events of its descriptor. */
+export interface EventSource {
+  /** The generation of its registration; the poller's to write. */
+  generation: number
+  /** @param events - EPOLLIN and its like */
+  onEvents(events: number): void
+}
+
+/** struct epoll_event is packed on x64 only: 12 bytes there, 16 elsewhere. */
+const EVENT_WORDS = process.arch === 'x64' ? 3 : 4
+const DATA_WORD = EVENT_WORDS - 2
+
+const EVERYTHING = sys.EPOLLIN | sys.EPOLLOUT | sys.EPOLLRDHUP | sys.EPOLLET
+
+export class EpollPoller implements Poller {
+  private readonly calls: Syscalls = sys.syscalls()
+  private readonly host: Host
+  private readonly epoll: number
+  private readonly libuv: LibuvWatch
+  private readonly sources: (EventSource | undefined)[] = []
+  private watched = 0
+  private generation = 0
+  private readonly batch = new Int32Array(SIZES.epollEvents * EVENT_WORDS)
+  private readonly batchAddress: number
+  private readonly event = new Int32Array(EVENT_WORDS)
+  private readonly eventAddress: number
+
+  constructor(host: Host) {
+    this.host = host
+    this.batchAddress = this.calls.addressOf(new Uint8Array(this.batch.buffer))
+    this.eventAddress = this.calls.addressOf(new Uint8Array(this.event.buffer))
+    this.epoll = this.calls.epoll_create1(sys.SOCK_CLOEXEC)
+    if (this.epoll < 0) throw ioFailed(this.calls, 'epoll_create1')
+    this.libuv = this.calls.watchFromLibuv(this.epoll, () => {
+      host.requestTick()
+    })
+  }
+
+  /** How many descriptors are watched. */
+  get size(): number {
+    return this.watched
+  }
+
+  poll(): void {
+    if (this.watched === 0) return
+    const { batch, sources } = this
+    const count = this.calls.epoll_wait(this.epoll, this.batchAddress, SIZES.epollEvents, 0)
+    for (let index = 0, word = 0; index < count; index++, word += EVENT_WORDS) {
+      const source = sources[batch[word + DATA_WORD] as number]
+      if (source !== undefined && source.generation === batch[word + DATA_WORD + 1]) source.onEvents(batch[word] as number)
+    }
+    // Under load the next events are there by the time these are served: come back without being called.
+    if (count > 0) this.host.requestTick()
+  }
+
+  /** Watches a descriptor for every event, edge-triggered, until `remove`. */
+  add(descriptor: number, source: EventSource, events: number = EVERYTHING): void {
+    this.control(sys.EPOLL_CTL_ADD, descriptor, source, events)
+    this.sources[descriptor] = source
+    if (this.watched++ === 0) this.libuv.hold(true)
+  }
+
+  /** Forgets a descriptor; to be called before it is closed. */
+  remove(descriptor: number): void {
+    this.sources[descriptor] = undefined
+    if (--this.watched === 0) this.libuv.hold(false)
+  }
+
+  readable(descriptor: number): Trap {
+    return new DescriptorWait(this, descriptor, sys.EPOLLIN, `descriptor ${descriptor} to be readable`)
+  }
+
+  writable(descriptor: number): Trap {
+    return new DescriptorWait(this, descriptor, sys.EPOLLOUT, `descriptor ${descriptor} to be writable`)
+  }
+
+  /** Watches a descriptor for one event, once. */
+  addOnce(descriptor: number, source: EventSource, event: number): void {
+    if (this.sources[descriptor] !== undefined)
+      throw new GyreError('GYRE_TASK_MISUSE', `two tasks cannot both wait for descriptor ${descriptor}`)
+    this.add(descriptor, source, event | sys.EPOLLRDHUP | sys.EPOLLONESHOT)
+  }
+
+  /** Ends what `addOnce` began. The descriptor stays open, so it must be taken out of the set. */
+  removeOnce(descriptor: number): void {
+    this.calls.epoll_ctl(this.epoll, sys.EPOLL_CTL_DEL, descriptor, 0)
+    this.remove(descriptor)
+  }
+
+  private control(operation: number, descriptor: number, source: EventSource, events: number): void {
+    this.generation = (this.generation + 1) | 0
+    source.generation = this.generation
+    this.event[0] = events
+    this.event[DATA_WORD] = descriptor
+    this.event[DATA_WORD + 1] = this.generation
+    if (this.calls.epoll_ctl(this.epoll, operation, descriptor, this.eventAddress) < 0)
+      throw ioFailed(this.calls, `waiting for descriptor ${descriptor}`)
+  }
+}
+
+/** A wait for any descriptor: `waitReadable`, `waitWritable`. */
+class DescriptorWait implements Trap, EventSource {
+  readonly reason: string
+  generation = 0
+  private readonly poller: EpollPoller
+  private readonly descriptor: number
+  private readonly event: number
+  private task: Task | null = null
+
+  constructor(poller: EpollPoller, descriptor: number, event: number, reason: string) {
+    this.poller = poller
+    this.descriptor = descriptor
+    this.event = event
+    this.reason = reason
+  }
+
+  enter(task: Task): void {
+    this.poller.addOnce(this.descriptor, this, this.event)
+    this.task = task
+  }
+
+  undo(): void {
+    this.poller.removeOnce(this.descriptor)
+    this.task = null
+  }
+
+  onEvents(): void {
+    const { task } = this
+    this.undo()
+    task?.wake()
+  }
+}
+
+/** An error of the operating system, right after the call that failed. */
+export function ioFailed(calls: Syscalls, what: string): GyreError {
+  return new GyreError('GYRE_IO_FAILED', `${what} failed: ${calls.describe(calls.errno())}`)
+}

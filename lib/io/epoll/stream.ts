@@ -1,0 +1,150 @@
+/*
+ * A ByteStream over a socket's descriptor.
+ */
+import { GyreError } from '../../base/index.ts'
+import type { Endpoint } from '../listener.ts'
+import { Readiness } from '../readiness.ts'
+import { END, WOULD_WAIT } from '../stream.ts'
+import type { ByteStream, HangUpWatcher } from '../stream.ts'
+import { NOWHERE, endpointOf } from './address.ts'
+import { ioFailed } from './poller.ts'
+import type { EpollPoller, EventSource } from './poller.ts'
+import * as sys from './syscalls.ts'
+import type { Syscalls } from './syscalls.ts'
+
+const READ_EVENTS = sys.EPOLLIN | sys.EPOLLRDHUP | sys.EPOLLHUP | sys.EPOLLERR
+const WRITE_EVENTS = sys.EPOLLOUT | sys.EPOLLHUP | sys.EPOLLERR
+const END_EVENTS = sys.EPOLLRDHUP | sys.EPOLLHUP | sys.EPOLLERR
+const BROKEN_EVENTS = sys.EPOLLHUP | sys.EPOLLERR
+
+/** `struct linger { on, 0 seconds }`: close sends a reset. */
+const LINGER_NONE = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0)
+
+// The buffer of the last call and its address. Reads and writes come through a few large buffers that
+// live as long as the thread, so nearly every call finds its own here.
+let lastBuffer: Buffer | null = null
+let lastAddress = 0
+let otherBuffer: Buffer | null = null
+let otherAddress = 0
+
+function addressOf(calls: Syscalls, buffer: Buffer): number {
+  if (buffer === lastBuffer) return lastAddress
+  const found = buffer === otherBuffer ? otherAddress : calls.addressOf(buffer)
+  otherBuffer = lastBuffer
+  otherAddress = lastAddress
+  lastBuffer = buffer
+  lastAddress = found
+  return found
+}
+
+export class FdStream implements ByteStream, EventSource {
+  readonly kind = 'epoll'
+  readonly descriptor: number
+  readonly readable: Readiness = new Readiness('bytes to read', false)
+  readonly writable: Readiness = new Readiness('room to write', true)
+  closed = false
+  peerEnded = false
+  watcher: HangUpWatcher | null = null
+  generation = 0
+  private readonly poller: EpollPoller
+  private remoteEnd: Endpoint | null = null
+  private localEnd: Endpoint | null = null
+
+  /** @param descriptor - a connected socket that does not block; the stream owns it from here on */
+  constructor(poller: EpollPoller, descriptor: number) {
+    this.poller = poller
+    this.descriptor = descriptor
+    poller.add(descriptor, this)
+  }
+
+  get remote(): Endpoint {
+    const calls = sys.syscalls()
+    // Once closed, the number may be another's.
+    return (this.remoteEnd ??= this.closed ? NOWHERE : endpointOf(calls, calls.getpeername, this.descriptor))
+  }
+
+  get local(): Endpoint {
+    const calls = sys.syscalls()
+    // Once closed, the number may be another's.
+    return (this.localEnd ??= this.closed ? NOWHERE : endpointOf(calls, calls.getsockname, this.descriptor))
+  }
+
+  onEvents(events: number): void {
+    if ((events & READ_EVENTS) !== 0) this.readable.signal()
+    if ((events & WRITE_EVENTS) !== 0) this.writable.signal()
+    if ((events & END_EVENTS) === 0) return
+    this.peerEnded = true
+    this.watcher?.hungUp((events & BROKEN_EVENTS) !== 0)
+  }
+
+  tryRead(into: Buffer, start: number, end: number): number {
+    if (!this.readable.ready) return WOULD_WAIT
+    this.mustBeOpen()
+    const calls = sys.syscalls()
+    for (;;) {
+      const count = calls.recv(this.descriptor, addressOf(calls, into) + start, end - start, 0)
+      if (count > 0) {
+        // A short read has emptied the socket; only the end of the peer's side may be left to read.
+        if (count < end - start && !this.peerEnded) this.readable.ready = false
+        return count
+      }
+      if (count === 0) {
+        this.peerEnded = true
+        return END
+      }
+      const errno = calls.errno()
+      if (errno === sys.EAGAIN) {
+        this.readable.ready = false
+        return WOULD_WAIT
+      }
+      if (errno !== sys.EINTR) throw streamError(calls, 'recv', errno)
+    }
+  }
+
+  tryWrite(from: Buffer, start: number, end: number): number {
+    if (!this.writable.ready) return WOULD_WAIT
+    this.mustBeOpen()
+    const calls = sys.syscalls()
+    for (;;) {
+      const count = calls.send(this.descriptor, addressOf(calls, from) + start, end - start, sys.MSG_NOSIGNAL)
+      if (count >= 0) return count
+      const errno = calls.errno()
+      if (errno === sys.EAGAIN) {
+        this.writable.ready = false
+        return WOULD_WAIT
+      }
+      if (errno !== sys.EINTR) throw streamError(calls, 'send', errno)
+    }
+  }
+
+  shutdown(): void {
+    if (!this.closed) sys.syscalls().shutdown(this.descriptor, sys.SHUT_WR)
+  }
+
+  close(): void {
+    if (this.closed) return
+    this.closed = true
+    this.poller.remove(this.descriptor)
+    sys.syscalls().close(this.descriptor)
+    // Who waits here finds out by the next try.
+    this.readable.signal()
+    this.writable.signal()
+  }
+
+  reset(): void {
+    if (this.closed) return
+    const calls = sys.syscalls()
+    calls.setsockopt(this.descriptor, sys.SOL_SOCKET, sys.SO_LINGER, calls.addressOf(LINGER_NONE), LINGER_NONE.length)
+    this.close()
+  }
+
+  private mustBeOpen(): void {
+    if (this.closed) throw new GyreError('GYRE_STREAM_CLOSED')
+  }
+}
+
+function streamError(calls: Syscalls, call: string, errno: number): GyreError {
+  if (errno === sys.ECONNRESET || errno === sys.EPIPE || errno === sys.ETIMEDOUT)
+    return new GyreError('GYRE_PEER_GONE', `the peer is gone: ${calls.describe(errno)}`)
+  return ioFailed(calls, call)
+}

@@ -1,0 +1,16 @@
+/*
+ * Room: io, floor 2.
+ * For: bytes in and out, by two ways to the same contracts: `epoll` (our own readiness loop) and
+ *   `node` (Node's sockets); the host that the kernel is a guest of; the kernel of this thread.
+ * Never: knows HTTP.
+ * Floor: 2. May import: base, kernel, sync.
+ * Suite: test/contracts (a byte stream, a listener). Page: docs/design.md.
+ */
+export type { Endpoint, ListenAddress, Listener } from './listener.ts'
+export { Readiness } from './readiness.ts'
+export { homeKernel, openListener, run, spawn } from './runtime.ts'
+export { chooseIo } from './select.ts'
+export type { IoChoice, IoKind, IoWish } from './select.ts'
+export { END, WOULD_WAIT, readSome, writeAll } from './stream.ts'
+export type { ByteStream, HangUpWatcher } from './stream.ts'
+export { NodeHost } from './node/host.ts'

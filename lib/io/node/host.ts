@@ -1,0 +1,63 @@
+/*
+ * Node as the kernel's host: its clock, its immediates, its timers.
+ *
+ * One immediate at most is on its way at any time, and one timer at most is set. A timer that would
+ * only be put off is left where it is: an early tick does no harm and asks again, while clearing and
+ * setting a timer for each request would cost more than the request.
+ */
+import type { Host, Task } from '../../kernel/index.ts'
+
+export class NodeHost implements Host {
+  private tick: () => void = () => undefined
+  private tickRequested = false
+  private timer: NodeJS.Timeout | null = null
+  /** When the timer fires; Infinity while there is none. */
+  private timerAt = Infinity
+
+  now(): number {
+    return performance.now()
+  }
+
+  start(tick: () => void): void {
+    this.tick = tick
+  }
+
+  private readonly onImmediate = (): void => {
+    this.tickRequested = false
+    this.tick()
+  }
+
+  private readonly onTimer = (): void => {
+    this.timer = null
+    this.timerAt = Infinity
+    this.tick()
+  }
+
+  requestTick(): void {
+    if (this.tickRequested) return
+    this.tickRequested = true
+    setImmediate(this.onImmediate)
+  }
+
+  wakeAt(time: number): void {
+    if (time === Infinity) return this.clearTimer()
+    if (time >= this.timerAt) return
+    this.clearTimer()
+    this.timerAt = time
+    // Node cuts the fraction off; rounding up keeps the tick from coming before its time.
+    this.timer = setTimeout(this.onTimer, Math.max(1, Math.ceil(time - this.now())))
+  }
+
+  private clearTimer(): void {
+    if (this.timer === null) return
+    clearTimeout(this.timer)
+    this.timer = null
+    this.timerAt = Infinity
+  }
+
+  unobserved(error: unknown, task: Task): void {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    process.stderr.write(`gyre: task ${task.name} failed, and nothing was waiting for it:\n${text}\n`)
+    process.exitCode ||= 1
+  }
+}

@@ -1,0 +1,97 @@
+/*
+ * ByteStream: the seam between sockets and all that is above them. A try never waits; waiting is done
+ * on the stream's two traps, `readable` and `writable`.
+ *
+ *   for (;;) {
+ *     const count = stream.tryRead(buffer, 0, buffer.length)
+ *     if (count === WOULD_WAIT) yield* park(stream.readable)
+ *     else if (count === END) return
+ *     else use(buffer.subarray(0, count))
+ *   }
+ *
+ * Both traps also end when the stream is broken or closed by the peer; the next try tells.
+ */
+import { park } from '../kernel/index.ts'
+import type { Coroutine, Trap } from '../kernel/index.ts'
+import type { Endpoint } from './listener.ts'
+import type { IoKind } from './select.ts'
+
+/** A try found nothing to do now: wait, and try again. */
+export const WOULD_WAIT = -1
+/** A read found that the peer has ended its side. */
+export const END = 0
+
+/** Told when the peer has gone, or has ended its side, whether or not somebody reads. */
+export interface HangUpWatcher {
+  /** @param broken - true when nothing can reach the peer any more; false when it only ended its side */
+  hungUp(broken: boolean): void
+}
+
+/** A connection that carries bytes both ways. */
+export interface ByteStream {
+  readonly kind: IoKind
+  /** Ends when there is something to read, or the peer has ended its side. */
+  readonly readable: Trap
+  /** Ends when there is room to write. */
+  readonly writable: Trap
+  readonly closed: boolean
+  /** True once the peer has ended its side, even while bytes of it are unread. */
+  readonly peerEnded: boolean
+  /** The peer's address; asked for when first used. */
+  readonly remote: Endpoint
+  /** Our own address; asked for when first used. */
+  readonly local: Endpoint
+  /** Whom to tell when the peer goes. */
+  watcher: HangUpWatcher | null
+
+  /**
+   * Reads what there is into `into[start, end)`.
+   *
+   * @returns how many bytes, `END`, or `WOULD_WAIT`
+   * @throws GyreError `GYRE_PEER_GONE` when the peer has reset the connection, `GYRE_STREAM_CLOSED` after `close()`
+   */
+  tryRead(into: Buffer, start: number, end: number): number
+
+  /**
+   * Writes of `from[start, end)` what there is room for. The bytes may be overwritten afterwards.
+   *
+   * @returns how many bytes were taken, or `WOULD_WAIT`
+   * @throws GyreError as `tryRead`
+   */
+  tryWrite(from: Buffer, start: number, end: number): number
+
+  /** Ends our side: the peer reads to its end. Reading goes on. */
+  shutdown(): void
+  /** Closes; what was written before is still delivered as far as the operating system can. */
+  close(): void
+  /** Closes at once, and tells the peer that something went wrong. */
+  reset(): void
+}
+
+/**
+ * Reads what there is, waiting until there is something.
+ *
+ * @returns how many bytes; `END` (0) when the peer has ended its side
+ * @throws GyreError as `tryRead`
+ */
+export function* readSome(stream: ByteStream, into: Buffer): Coroutine<number> {
+  for (;;) {
+    const count = stream.tryRead(into, 0, into.length)
+    if (count !== WOULD_WAIT) return count
+    yield* park(stream.readable)
+  }
+}
+
+/**
+ * Writes all of `bytes`, waiting for room where there is none.
+ *
+ * @throws GyreError as `tryWrite`
+ */
+export function* writeAll(stream: ByteStream, bytes: Buffer): Coroutine<void> {
+  let start = 0
+  while (start < bytes.length) {
+    const count = stream.tryWrite(bytes, start, bytes.length)
+    if (count === WOULD_WAIT) yield* park(stream.writable)
+    else start += count
+  }
+}

@@ -1,0 +1,23 @@
+/*
+ * Room: kernel, one of the two stairs of floor 1.
+ * For: running cooperative tasks: the ready ring, deadlines, traps, cancel scopes, nurseries.
+ * Never: imports `node:`, reads a clock, sets a timer or touches a descriptor. Time and wake-ups
+ *   come through Host, readiness through Poller.
+ * Floor: 1. May import: base.
+ * Suite: test/kernel, test/contracts/kernel. Page: docs/design.md.
+ */
+export { Deadline, Deadlines } from './deadlines.ts'
+export type { Expiring } from './deadlines.ts'
+export type { Host, Poller } from './host.ts'
+export { Kernel } from './kernel.ts'
+export type { KernelStatistics, SpawnOptions } from './kernel.ts'
+export { Nursery, nursery } from './nursery.ts'
+export { Awaitable } from './operation.ts'
+export type { Coroutine, Operation, Runnable } from './operation.ts'
+export { ParkingLot, Spot } from './parking.ts'
+export { waitPromise } from './promises.ts'
+export { Cancelled, Scope, shield, withScope, withTimeout } from './scope.ts'
+export { Task, currentTask } from './task.ts'
+export type { TaskState } from './task.ts'
+export { giveWay, park, sleep, waitReadable, waitWritable } from './traps.ts'
+export type { Trap } from './traps.ts'

@@ -1,0 +1,195 @@
+/*
+ * The kernel: runs tasks, one step at a time.
+ *
+ * 1. Nothing here waits. The host calls `tick` when there is something to do.
+ * 2. One tick is: poll, expire, run what was ready when the tick began. What becomes ready
+ *    meanwhile runs in the next tick, so that a task that always has work cannot starve descriptors
+ *    and deadlines.
+ * 3. A task that waits is held by what it waits for, and by its keeper. The kernel holds only those
+ *    that are ready.
+ */
+import { GyreError, LIMITS } from '../base/index.ts'
+import { Deadlines } from './deadlines.ts'
+import type { Host, Poller } from './host.ts'
+import { operationOf } from './operation.ts'
+import type { Operation, Runnable } from './operation.ts'
+import { ReadyRing } from './ring.ts'
+import type { Scope } from './scope.ts'
+import { Task, setCurrentTask } from './task.ts'
+import type { TaskKeeper } from './task.ts'
+import type { Trap } from './traps.ts'
+
+/** What `spawn` takes besides the work. */
+export interface SpawnOptions {
+  /** For reports. */
+  readonly name?: string
+  /** The scope that the task ends with. Without it nothing but its own end ends it. */
+  readonly scope?: Scope | null
+}
+
+/** What a kernel counts. */
+export interface KernelStatistics {
+  /** Tasks that have not ended. */
+  readonly tasks: number
+  /** Tasks that are ready to run. */
+  readonly ready: number
+  /** Deadlines that are set. */
+  readonly deadlines: number
+  /** Ticks so far. */
+  readonly ticks: number
+}
+
+/** How often a task whose grace is over is refused a wait before it is dropped. */
+const REFUSALS = 16
+
+/** Runs the tasks of one thread. */
+export class Kernel implements TaskKeeper {
+  readonly host: Host
+  readonly deadlines: Deadlines = new Deadlines()
+  /** Says which descriptors are ready; null where there is none. */
+  poller: Poller | null = null
+  /** How long the cleanup of a cancelled task may wait, in milliseconds, where nobody says otherwise. */
+  cancelGrace: number = LIMITS.cancelGrace.value
+  private readonly ring = new ReadyRing()
+  /** True while a tick is asked for or under way, so that `ready` need not ask. */
+  private awake = false
+  private tasks = 0
+  private ticks = 0
+  /** Failures of this tick that nobody was waiting for. Who joins before the tick ends is in time. */
+  private failures: Task[] = []
+
+  constructor(host: Host) {
+    this.host = host
+    host.start(() => {
+      this.tick()
+    })
+  }
+
+  /**
+   * Starts a task that nobody keeps. If it fails, and nobody has joined it or awaited it by then, the
+   * failure is told to the host.
+   *
+   * @param work - an operation, or a function that makes one
+   * @returns the task; `yield*` or await it for its result
+   */
+  spawn<T>(work: Runnable<T>, options: SpawnOptions = {}): Task<T> {
+    return this.start(operationOf(work), options.name, options.scope ?? null, this)
+  }
+
+  /** Starts a task that a keeper is told of. For nurseries and their like. */
+  start<T>(operation: Operation<T>, name: string | undefined, scope: Scope | null, keeper: TaskKeeper): Task<T> {
+    const task = new Task(this, operation, name ?? 'task', scope, keeper)
+    if (scope !== null) (scope.tasks ??= new Set()).add(task as Task)
+    this.tasks++
+    this.ready(task as Task)
+    return task
+  }
+
+  /** Puts a task into the ready ring. For `task.wake` alone. */
+  ready(task: Task): void {
+    task.state = 'ready'
+    this.ring.push(task)
+    if (this.awake) return
+    this.awake = true
+    this.host.requestTick()
+  }
+
+  /** One turn. The host calls it. */
+  tick(): void {
+    this.awake = true
+    this.ticks++
+    // 1. Poll: tasks whose descriptors are ready go to the ring.
+    this.poller?.poll()
+    // 2. Expire: tasks whose time has come go to the ring.
+    this.deadlines.expire(this.host.now())
+    // 3. Run what is ready now, and nothing that becomes ready on the way.
+    for (let left = this.ring.length; left > 0; left--) this.step(this.ring.shift())
+    setCurrentTask(null)
+    if (this.failures.length > 0) this.reportFailures()
+    // Then say when to come back.
+    this.awake = this.ring.length > 0
+    if (this.awake) this.host.requestTick()
+    else this.host.wakeAt(this.deadlines.next())
+  }
+
+  /** @returns counts of what the kernel holds */
+  statistics(): KernelStatistics {
+    return { tasks: this.tasks, ready: this.ring.length, deadlines: this.deadlines.size, ticks: this.ticks }
+  }
+
+  /** Runs a task until its next wait or its end. */
+  private step(task: Task): void {
+    task.state = 'running'
+    setCurrentTask(task)
+    const { inbox, throwing, iterator } = task
+    task.inbox = undefined
+    task.throwing = false
+    try {
+      let result = throwing ? throwInto(iterator, inbox) : iterator.next(inbox)
+      while (result.done !== true && task.cancelledBy !== null && task.mustUnwind()) {
+        if (task.cancelledBy.graceOver && ++task.refusals > REFUSALS) return this.drop(task, result.value)
+        result = throwInto(iterator, task.unwinding())
+      }
+      if (result.done === true) this.finish(task, false, result.value)
+      else this.enter(task, result.value)
+    } catch (error) {
+      this.finish(task, true, error)
+    }
+  }
+
+  private enter(task: Task, trap: Trap): void {
+    try {
+      task.trap = trap
+      task.state = 'waiting'
+      trap.enter(task)
+    } catch (error) {
+      // The wait could not begin: the task is told there and then.
+      task.wakeThrow(
+        isTrap(trap) ? error : new GyreError('GYRE_TASK_MISUSE', 'a task may only yield traps: use yield* instead of yield'),
+      )
+    }
+  }
+
+  private finish(task: Task, failed: boolean, result: unknown): void {
+    this.tasks--
+    task.end(failed, result)
+  }
+
+  /** Gives a task up that goes on waiting though it was cancelled and its grace is over. */
+  private drop(task: Task, trap: Trap): void {
+    const error = new GyreError(
+      'GYRE_CANCEL_IGNORED',
+      `task ${task.name} was cancelled and went on waiting for ${isTrap(trap) ? trap.reason : 'something'}`,
+      task.cancelledBy?.cancelled,
+    )
+    this.host.unobserved(error, task)
+    this.finish(task, true, task.cancelledBy?.cancelled)
+  }
+
+  /** A task that nobody keeps has ended. */
+  ended(task: Task, failed: boolean): void {
+    task.outer?.tasks?.delete(task)
+    if (failed && !task.observed) this.failures.push(task)
+  }
+
+  private reportFailures(): void {
+    const { failures } = this
+    this.failures = []
+    for (const task of failures) {
+      if (task.observed) continue
+      task.whenEnded((_failed, error) => {
+        this.host.unobserved(error, task)
+      })
+    }
+  }
+}
+
+function isTrap(value: unknown): value is Trap {
+  return typeof value === 'object' && value !== null && 'enter' in value && 'undo' in value
+}
+
+function throwInto(iterator: Task['iterator'], error: unknown): IteratorResult<Trap, unknown> {
+  // An operation that is no generator may have no throw(): then there is nothing in it to unwind.
+  if (iterator.throw === undefined) throw error
+  return iterator.throw(error)
+}

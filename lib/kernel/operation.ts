@@ -1,0 +1,44 @@
+/*
+ * Operations: what tasks run. An operation does nothing by itself; `yield*` runs it inside the
+ * calling task, `spawn` runs it as a task of its own, and one that is also awaitable may be awaited
+ * where no task is around.
+ */
+import type { Kernel } from './kernel.ts'
+import type { Scope } from './scope.ts'
+import type { Trap } from './traps.ts'
+
+/** A computation that may wait. `yield*` it. Every generator of traps is one. */
+export interface Operation<T> {
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- what a generator is sent is between it and its traps
+  [Symbol.iterator](): Iterator<Trap, T, any>
+}
+
+/** What a generator function of tasks returns: an operation under way. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- as above
+export type Coroutine<T> = Generator<Trap, T, any>
+
+/** An operation, or a function that makes one. */
+export type Runnable<T> = Operation<T> | (() => Operation<T>)
+
+/** @returns the operation itself, or the one that the function makes */
+export function operationOf<T>(runnable: Runnable<T>): Operation<T> {
+  return typeof runnable === 'function' ? runnable() : runnable
+}
+
+/**
+ * An operation that can also be awaited: `yield* it` in a task, `await it` in an async function.
+ * Awaiting runs it as a task of its own, inside `scope`, so that it ends when that scope is cancelled.
+ */
+export abstract class Awaitable<T> implements Operation<T>, PromiseLike<T> {
+  protected abstract readonly kernel: Kernel
+  protected abstract readonly scope: Scope | null
+
+  abstract [Symbol.iterator](): Coroutine<T>
+
+  then<A = T, B = never>(
+    fulfilled?: ((value: T) => A | PromiseLike<A>) | null,
+    rejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    return this.kernel.spawn(this, { scope: this.scope }).then(fulfilled, rejected)
+  }
+}

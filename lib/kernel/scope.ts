@@ -1,0 +1,222 @@
+/*
+ * Cancel scopes: what can be cancelled, and how a cancel travels.
+ *
+ * Rule 1. A scope is a stretch of a task's run, and every task that is spawned inside it. Scopes nest;
+ *   a task is itself the outermost scope of its own generator.
+ * Rule 2. Cancelling is a state, not an event. Once a scope is cancelled, whatever waits in it is
+ *   interrupted: its trap is undone and `Cancelled` is thrown there, so that every `finally` runs.
+ * Rule 3. A `finally` may itself wait, for as long as the grace of the scope lasts. When the grace is
+ *   over, every wait inside the scope throws again at once. So a task that swallows a cancel gains the
+ *   grace and nothing more; one that still goes on waiting is dropped (kernel.ts, `step`).
+ * Rule 4. `Cancelled` ends at the scope that was cancelled, and is nobody's failure.
+ * Rule 5. A shield keeps the cancels of outer scopes away from what it holds.
+ *
+ * The grace is what makes `yield*` in `finally` safe. From outside, a generator that cleans up and one
+ * that swallowed its cancel look the same: both yield again after throw(). Time tells them apart.
+ * Cancels go in by throw(), never by return(): after return(), an inner `finally` that yields loses
+ * the cancel, and the code around it runs on.
+ */
+import { GyreError } from '../base/index.ts'
+import { Deadline } from './deadlines.ts'
+import type { Expiring } from './deadlines.ts'
+import type { Kernel } from './kernel.ts'
+import { operationOf } from './operation.ts'
+import type { Coroutine, Operation, Runnable } from './operation.ts'
+import { currentTask } from './task.ts'
+import type { Task } from './task.ts'
+
+/**
+ * Thrown where a cancelled task waits. Let it pass: catch it to clean up, then throw it on, or use
+ * `finally`. It is no GyreError, so that handling those does not swallow it by mistake.
+ */
+export class Cancelled extends Error {
+  readonly code = 'GYRE_CANCELLED'
+  /** The scope that was cancelled. */
+  readonly scope: Scope
+
+  constructor(scope: Scope, reason: string) {
+    super(`cancelled: ${reason}`)
+    this.name = 'Cancelled'
+    this.scope = scope
+  }
+}
+
+/** A stretch of work that can be cancelled as one. */
+export class Scope implements Expiring {
+  readonly kernel: Kernel
+  /** The scope that this one lies in. */
+  readonly outer: Scope | null
+  /** True where cancels of outer scopes do not come in. */
+  readonly shielded: boolean
+  /** What is thrown to those who wait here; null while the scope is not cancelled. */
+  cancelled: Cancelled | null = null
+  /** True when the grace after a cancel is over. */
+  graceOver = false
+  /** The tasks that were spawned into this scope. */
+  tasks: Set<Task> | null = null
+  /** When the scope is to be cancelled, and after that when its grace ends. */
+  private deadline: Deadline | null = null
+  private deadlineReason = ''
+
+  constructor(kernel: Kernel, outer: Scope | null, shielded: boolean) {
+    this.kernel = kernel
+    this.outer = outer
+    this.shielded = shielded
+  }
+
+  /** The task whose run this scope is a stretch of; null for a scope that only holds tasks. */
+  get runner(): Task | null {
+    return null
+  }
+
+  /**
+   * Cancels all that runs in the scope. The second cancel of a scope does nothing.
+   *
+   * @param reason - in words, for reports
+   * @param grace - how long cleanup may wait, in milliseconds; the kernel's own without it
+   */
+  cancel(reason: string = 'by cancel()', grace: number = this.kernel.cancelGrace): void {
+    if (this.cancelled !== null) return
+    this.cancelled = new Cancelled(this, reason)
+    if (!this.interruptAll()) return this.disarm()
+    this.deadline ??= new Deadline(this)
+    this.kernel.deadlines.set(this.deadline, this.kernel.host.now() + grace)
+  }
+
+  /**
+   * Has the scope cancelled when a time comes.
+   *
+   * @param at - milliseconds of the host's clock; Infinity takes it back
+   */
+  cancelAt(at: number, reason: string): void {
+    if (this.cancelled !== null) return
+    this.deadlineReason = reason
+    if (at === Infinity) return this.disarm()
+    this.deadline ??= new Deadline(this)
+    this.kernel.deadlines.set(this.deadline, at)
+  }
+
+  /** The scope's own deadline has passed: of its work, or of its grace. */
+  expired(): void {
+    if (this.cancelled === null) return this.cancel(this.deadlineReason)
+    this.graceOver = true
+    this.interruptAll()
+  }
+
+  /** Takes the scope's deadline back. */
+  protected disarm(): void {
+    if (this.deadline !== null) this.kernel.deadlines.cancel(this.deadline)
+  }
+
+  /** Interrupts every task in the scope. @returns whether there was one */
+  private interruptAll(): boolean {
+    const { runner, tasks } = this
+    if (runner !== null) interruptWithin(runner, this)
+    else if (tasks !== null) for (const task of tasks) interruptWithin(task, task)
+    return runner !== null || (tasks !== null && tasks.size > 0)
+  }
+}
+
+/** Interrupts a task, and all that was spawned into its scopes from the innermost out to `last`. */
+function interruptWithin(task: Task, last: Scope): void {
+  task.noticeCancel()
+  for (let scope: Scope | null = task.scope; scope !== null; scope = scope === last ? null : scope.outer) {
+    if (scope.tasks !== null) for (const child of scope.tasks) interruptWithin(child, child)
+  }
+}
+
+/** A scope opened by a running task, around a stretch of its own code. */
+class InnerScope extends Scope {
+  private readonly owner: Task
+
+  constructor(task: Task, shielded: boolean) {
+    super(task.kernel, task.scope, shielded)
+    this.owner = task
+    task.scope = this
+    task.noticeCancel()
+  }
+
+  override get runner(): Task {
+    return this.owner
+  }
+
+  /** Ends the stretch. Scopes end in the reverse order of their beginning; generators see to that. */
+  close(): void {
+    this.disarm()
+    this.owner.scope = this.outer as Scope
+    this.owner.noticeCancel()
+  }
+}
+
+/** Opens a scope around what the calling task does until `close`. */
+export function openScope(shielded: boolean = false): Scope & { close(): void } {
+  return new InnerScope(currentTask(), shielded)
+}
+
+/**
+ * Runs a piece of work in a scope of its own, which the work may cancel.
+ *
+ * @param body - is handed the scope
+ * @returns what the body returns; undefined if the scope was cancelled
+ * @example
+ * ```ts
+ * const found = yield* withScope(function* (scope) {
+ *   onAbort(() => scope.cancel('the user gave up'))
+ *   return yield* search()
+ * })
+ * ```
+ */
+export function* withScope<T>(body: (scope: Scope) => Operation<T>): Coroutine<T | undefined> {
+  const scope = openScope()
+  try {
+    return yield* body(scope)
+  } catch (error) {
+    if (error === scope.cancelled) return undefined
+    throw error
+  } finally {
+    scope.close()
+  }
+}
+
+/**
+ * Runs a piece of work that may take so long and no longer.
+ *
+ * @param duration - milliseconds
+ * @param work - an operation, or a function that makes one
+ * @returns what the work returns
+ * @throws GyreError `GYRE_TIMEOUT` when the time is over; every `finally` of the work has run by then
+ * @example
+ * ```ts
+ * const row = yield* withTimeout(500, query('select 1'))
+ * ```
+ */
+export function* withTimeout<T>(duration: number, work: Runnable<T>): Coroutine<T> {
+  const scope = openScope()
+  scope.cancelAt(scope.kernel.host.now() + duration, `not done within ${duration} ms`)
+  try {
+    return yield* operationOf(work)
+  } catch (error) {
+    if (error === scope.cancelled) throw new GyreError('GYRE_TIMEOUT', `not done within ${duration} ms`, error)
+    throw error
+  } finally {
+    scope.close()
+  }
+}
+
+/**
+ * Runs a piece of work that cancels from outside do not reach. For work that must not be left half
+ * done; keep it short.
+ *
+ * @example
+ * ```ts
+ * yield* shield(commit(transaction))
+ * ```
+ */
+export function* shield<T>(work: Runnable<T>): Coroutine<T> {
+  const scope = openScope(true)
+  try {
+    return yield* operationOf(work)
+  } finally {
+    scope.close()
+  }
+}

@@ -1,0 +1,134 @@
+/*
+ * Traps: how a task asks to wait. This file holds the only bare `yield` of the house.
+ *
+ * A trap is an object with an entrance and an undo. To wait is to hand one to the kernel, which
+ * stops the task and calls `enter`; whoever is responsible for the wake-up later calls
+ * `task.wake(value)` or `task.wakeThrow(error)`, exactly once. If the wait ends earlier, because it
+ * was cancelled, the kernel calls `undo`, and after that no wake-up may come. Cancelling, deadlines and
+ * disconnects all go this one way, so nothing that waits can be forgotten.
+ */
+import { GyreError } from '../base/index.ts'
+import { Deadline } from './deadlines.ts'
+import type { Expiring } from './deadlines.ts'
+import type { Coroutine } from './operation.ts'
+import { currentTask } from './task.ts'
+import type { Task } from './task.ts'
+
+/** A way to wait. */
+export interface Trap {
+  /** What is waited for, in words, for reports. */
+  readonly reason: string
+  /** The task stops here: see that `task.wake` is called when the wait is over. */
+  enter(task: Task): void
+  /** The wait was given up: see that `task.wake` is not called. */
+  undo(task: Task): void
+}
+
+/**
+ * Waits on a trap. Every wait of every task comes through here.
+ *
+ * @returns what the wake-up brings
+ * @throws what the wake-up throws, or `Cancelled`
+ */
+export function* park<T>(trap: Trap): Coroutine<T> {
+  return (yield trap) as T
+}
+
+class Sleep implements Trap, Expiring {
+  readonly reason: string
+  private readonly deadline: Deadline
+  private readonly duration: number
+  private task: Task | null = null
+
+  constructor(duration: number) {
+    this.reason = `sleep(${duration})`
+    this.duration = duration
+    this.deadline = new Deadline(this)
+  }
+
+  enter(task: Task): void {
+    this.task = task
+    task.kernel.deadlines.set(this.deadline, task.kernel.host.now() + this.duration)
+  }
+
+  undo(task: Task): void {
+    task.kernel.deadlines.cancel(this.deadline)
+  }
+
+  expired(): void {
+    this.task?.wake()
+  }
+}
+
+/**
+ * Waits for a time. Only the calling task waits.
+ *
+ * @param duration - milliseconds; 0 and less only give way
+ * @example
+ * ```ts
+ * yield* sleep(10)
+ * ```
+ */
+export function* sleep(duration: number): Coroutine<void> {
+  if (Number.isNaN(duration)) throw new GyreError('GYRE_TASK_MISUSE', 'sleep() needs a number of milliseconds, not NaN')
+  yield* park(duration > 0 ? new Sleep(duration) : GIVE_WAY)
+}
+
+const GIVE_WAY: Trap = {
+  reason: 'giveWay()',
+  enter(task) {
+    task.wake()
+  },
+  undo() {
+    // The wake-up has come already: there is nothing to take back.
+  },
+}
+
+/**
+ * Lets every other task that is ready run first.
+ *
+ * @example
+ * ```ts
+ * for (const row of rows) { work(row); yield* giveWay() }
+ * ```
+ */
+export function* giveWay(): Coroutine<void> {
+  yield* park(GIVE_WAY)
+}
+
+/**
+ * Waits until a descriptor can be read without blocking, or is broken or at its end. For pipes,
+ * sockets, eventfd, inotify and whatever else epoll takes.
+ *
+ * @param descriptor - an open file descriptor; it must stay open while it is waited for
+ * @throws GyreError `GYRE_IO_UNAVAILABLE` where there is no epoll; `GYRE_IO_FAILED` where the
+ *   descriptor cannot be waited for, such as a plain file
+ * @example
+ * ```ts
+ * yield* waitReadable(pipe.readEnd)
+ * ```
+ */
+export function* waitReadable(descriptor: number): Coroutine<void> {
+  yield* park(pollerOfCurrent().readable(descriptor))
+}
+
+/**
+ * Waits until a descriptor can be written without blocking, or is broken.
+ *
+ * @param descriptor - an open file descriptor; it must stay open while it is waited for
+ * @throws GyreError as `waitReadable`
+ * @example
+ * ```ts
+ * yield* waitWritable(pipe.writeEnd)
+ * ```
+ */
+export function* waitWritable(descriptor: number): Coroutine<void> {
+  yield* park(pollerOfCurrent().writable(descriptor))
+}
+
+function pollerOfCurrent(): NonNullable<Task['kernel']['poller']> {
+  const { poller } = currentTask().kernel
+  if (poller === null)
+    throw new GyreError('GYRE_IO_UNAVAILABLE', 'waiting for a descriptor needs the epoll io: Linux, the main thread, and koffi')
+  return poller
+}
