@@ -5,6 +5,7 @@
  * Floor: ground. May import: nothing.
  * Suite: test/base. Page: docs/errors.md, docs/limits.md.
  */
+export { latin1Text, writeLatin1, writeUtf8 } from './bytes.ts'
 export { ERRORS, GyreError, statusOf } from './errors.ts'
 export type { Blame, ErrorCode, ErrorRow } from './errors.ts'
 export { LIMITS, SIZES, defaultLimits, resolveLimits } from './limits.ts'

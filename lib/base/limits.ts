@@ -13,20 +13,24 @@ export interface LimitRow {
   readonly why: string
   /** What comparable servers do. */
   readonly precedent: string
+  /** The highest value that can be asked for, where the construction sets one. */
+  readonly most: number
 }
 
-const row = (value: number, unit: LimitRow['unit'], why: string, precedent: string): LimitRow => ({
-  value,
-  unit,
-  why,
-  precedent,
-})
+/** Bytes taken by one read; heads are parsed in place there, so no head can be larger. */
+const INPUT = 65_536
+/** Fields that the record of a head has room for. */
+const FIELD_RECORDS = 2_048
+
+function row(value: number, unit: LimitRow['unit'], why: string, precedent: string, most: number = Infinity): LimitRow {
+  return { value, unit, why, precedent, most }
+}
 
 /** The limits table: every limit that a user may set, with its default. */
 export const LIMITS = {
-  headBytes: row(16_384, 'bytes', 'A head is held in memory until it is whole.', 'node 16 KB, h11 16 KB, Tornado 64 KB'),
+  headBytes: row(16_384, 'bytes', 'A head is held in memory until it is whole.', 'node 16 KB, h11 16 KB, Tornado 64 KB', INPUT),
   targetBytes: row(8_192, 'bytes', 'RFC 9112 section 3 recommends to support 8,000 octets.', 'nginx 8 KB, gunicorn 4,094'),
-  fieldCount: row(100, 'count', 'Fields cost more than their bytes.', 'gunicorn 100, Apache 100, node 2,000 (drops the rest)'),
+  fieldCount: row(100, 'count', 'Fields cost more than their bytes.', 'gunicorn 100, Apache 100, node 2,000 (drops the rest)', FIELD_RECORDS),
   bodyBytes: row(1_048_576, 'bytes', 'A body that is gathered lies in memory.', 'Fastify 1 MiB, nginx 1 MB, Tornado 100 MB'),
   headTime: row(30_000, 'ms', 'A head that never ends holds a connection.', 'node 60 s, cheroot 10 s, Apache 20 s'),
   bodyIdleTime: row(30_000, 'ms', 'A body that stops coming holds a handler.', 'Apache 20 s, nginx 60 s between reads'),
@@ -48,8 +52,12 @@ export type Limits = { readonly [Name in LimitName]: number }
 
 /** Sizes and times that are measured facts of the construction, not options. */
 export const SIZES = {
-  /** Bytes taken by one read; heads are parsed in place there. */
-  input: 65_536,
+  input: INPUT,
+  fieldRecords: FIELD_RECORDS,
+  /** What a chunked body may have in bytes that are not body, whatever its size... */
+  chunkOverhead: 16_384,
+  /** ...and for each byte of body. A chunk of one byte needs five. */
+  chunkOverheadRatio: 6,
   /** Bytes of output that are gathered before they are sent. */
   output: 65_536,
   /** Bytes of one chunk of a body that is read straight into memory of its own. */
@@ -60,6 +68,8 @@ export const SIZES = {
   acceptPause: 100,
   /** Length of the queue of connections that the operating system completed and we did not accept yet. */
   backlog: 4_096,
+  /** Milliseconds in a second. */
+  second: 1_000,
   /** Events taken from one epoll_wait. */
   epollEvents: 1_024,
 } as const
@@ -86,6 +96,8 @@ export function resolveLimits(given: Partial<Limits>): Limits {
     if (value === undefined) continue
     if (value !== Infinity && !(Number.isSafeInteger(value) && value > 0))
       throw new GyreError('GYRE_BAD_OPTION', `limits.${name} must be a whole number above 0 or Infinity, not ${String(value)}`)
+    const { most } = LIMITS[name as LimitName]
+    if (value > most) throw new GyreError('GYRE_BAD_OPTION', `limits.${name} cannot be more than ${most}`)
     limits[name] = value
   }
   return Object.freeze(limits) as Limits

@@ -1,6 +1,6 @@
 /*
  * ByteStream: the seam between sockets and all that is above them. A try never waits; waiting is done
- * on the stream's two traps, `readable` and `writable`.
+ * on the stream's two places to wait, `readable` and `writable`.
  *
  *   for (;;) {
  *     const count = stream.tryRead(buffer, 0, buffer.length)
@@ -12,8 +12,9 @@
  * Both traps also end when the stream is broken or closed by the peer; the next try tells.
  */
 import { park } from '../kernel/index.ts'
-import type { Coroutine, Trap } from '../kernel/index.ts'
+import type { Coroutine } from '../kernel/index.ts'
 import type { Endpoint } from './listener.ts'
+import type { Readiness } from './readiness.ts'
 import type { IoKind } from './select.ts'
 
 /** A try found nothing to do now: wait, and try again. */
@@ -31,9 +32,9 @@ export interface HangUpWatcher {
 export interface ByteStream {
   readonly kind: IoKind
   /** Ends when there is something to read, or the peer has ended its side. */
-  readonly readable: Trap
+  readonly readable: Readiness
   /** Ends when there is room to write. */
-  readonly writable: Trap
+  readonly writable: Readiness
   readonly closed: boolean
   /** True once the peer has ended its side, even while bytes of it are unread. */
   readonly peerEnded: boolean

@@ -9,6 +9,8 @@ import type { Trap } from './traps.ts'
 export interface Host {
   /** @returns milliseconds of a clock that never goes back */
   now(): number
+  /** @returns milliseconds since 1970, of the clock on the wall, which may jump */
+  wallTime(): number
   /** Called once, before anything else. @param tick - what to call when a wake-up is due */
   start(tick: () => void): void
   /** Asks for one tick as soon as the host's own work allows. Asking twice is asking once. */

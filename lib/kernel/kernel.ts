@@ -50,6 +50,8 @@ export class Kernel implements TaskKeeper {
   poller: Poller | null = null
   /** How long the cleanup of a cancelled task may wait, in milliseconds, where nobody says otherwise. */
   cancelGrace: number = LIMITS.cancelGrace.value
+  /** When the current tick began, in milliseconds of the host's clock: near enough for most deadlines. */
+  time = 0
   private readonly ring = new ReadyRing()
   /** True while a tick is asked for or under way, so that `ready` need not ask. */
   private awake = false
@@ -101,7 +103,8 @@ export class Kernel implements TaskKeeper {
     // 1. Poll: tasks whose descriptors are ready go to the ring.
     this.poller?.poll()
     // 2. Expire: tasks whose time has come go to the ring.
-    this.deadlines.expire(this.host.now())
+    this.time = this.host.now()
+    this.deadlines.expire(this.time)
     // 3. Run what is ready now, and nothing that becomes ready on the way.
     for (let left = this.ring.length; left > 0; left--) this.step(this.ring.shift())
     setCurrentTask(null)
@@ -138,6 +141,7 @@ export class Kernel implements TaskKeeper {
   }
 
   private enter(task: Task, trap: Trap): void {
+    if (task.cork !== null) task.cork.beforeWait()
     try {
       task.trap = trap
       task.state = 'waiting'

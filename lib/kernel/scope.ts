@@ -125,32 +125,37 @@ function interruptWithin(task: Task, last: Scope): void {
   }
 }
 
-/** A scope opened by a running task, around a stretch of its own code. */
-class InnerScope extends Scope {
+/** A scope around a stretch of a task's own code. */
+export class InnerScope extends Scope {
   private readonly owner: Task
 
-  constructor(task: Task, shielded: boolean) {
+  constructor(task: Task, shielded: boolean = false) {
     super(task.kernel, task.scope, shielded)
     this.owner = task
-    task.scope = this
-    task.noticeCancel()
   }
 
   override get runner(): Task {
     return this.owner
   }
 
+  /** Begins the stretch; after `close` it may begin again. */
+  open(): this {
+    this.owner.scope = this
+    if (this.shielded || this.cancelled !== null) this.owner.noticeCancel()
+    return this
+  }
+
   /** Ends the stretch. Scopes end in the reverse order of their beginning; generators see to that. */
   close(): void {
     this.disarm()
     this.owner.scope = this.outer as Scope
-    this.owner.noticeCancel()
+    if (this.shielded || this.cancelled !== null) this.owner.noticeCancel()
   }
 }
 
 /** Opens a scope around what the calling task does until `close`. */
-export function openScope(shielded: boolean = false): Scope & { close(): void } {
-  return new InnerScope(currentTask(), shielded)
+export function openScope(shielded: boolean = false): InnerScope {
+  return new InnerScope(currentTask(), shielded).open()
 }
 
 /**

@@ -43,6 +43,12 @@ export interface TaskKeeper {
   ended(task: Task, failed: boolean, failure: unknown): void
 }
 
+/** Something that a task holds back while it runs, and that must not be held back while it waits. */
+export interface Cork {
+  /** The task is about to wait. Must not throw. */
+  beforeWait(): void
+}
+
 /** Called when a task has ended. */
 export type EndListener = (failed: boolean, result: unknown) => void
 
@@ -55,6 +61,8 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
   scope: Scope = this
   /** What the task waits on. */
   trap: Trap | null = null
+  /** What the task holds back until it waits. */
+  cork: Cork | null = null
   /** What the next step sends into the generator, or throws into it where `throwing` is set. */
   inbox: unknown = undefined
   throwing = false

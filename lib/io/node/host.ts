@@ -18,6 +18,10 @@ export class NodeHost implements Host {
     return performance.now()
   }
 
+  wallTime(): number {
+    return Date.now()
+  }
+
   start(tick: () => void): void {
     this.tick = tick
   }

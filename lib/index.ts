@@ -1,0 +1,37 @@
+/*
+ * Gyre: an HTTP server on its own readiness loop, with cooperative tasks.
+ *
+ * This file is the roof: the only one that sees every floor, and what `import … from 'gyre'` gives.
+ */
+export { ERRORS, GyreError, LIMITS } from './base/index.ts'
+export type { Blame, ErrorCode, ErrorRow, LimitName, LimitRow, Limits } from './base/index.ts'
+export { run, spawn } from './io/index.ts'
+export type { Endpoint, IoChoice, IoKind, IoWish } from './io/index.ts'
+export {
+  Cancelled,
+  Nursery,
+  Scope,
+  Task,
+  giveWay,
+  nursery,
+  shield,
+  sleep,
+  waitPromise,
+  waitReadable,
+  waitWritable,
+  withScope,
+  withTimeout,
+} from './kernel/index.ts'
+export type { Coroutine, Operation, Runnable, SpawnOptions, TaskState } from './kernel/index.ts'
+export { RequestFields, ResponseFields } from './protocol/index.ts'
+export { HttpError, Request, Response, Server, createServer } from './server/index.ts'
+export type {
+  Handler,
+  ListenOptions,
+  LogEvent,
+  Logger,
+  Payload,
+  ServerAddress,
+  ServerOptions,
+  ServerStatistics,
+} from './server/index.ts'

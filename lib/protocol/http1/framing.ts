@@ -1,0 +1,92 @@
+/*
+ * Where a request ends, and whether its connection goes on: decided from the fields, in the order of
+ * RFC 9112 section 6.3. Doubt is refused, never resolved: two readers of one message that disagree
+ * about its end are what request smuggling lives on.
+ */
+import { GyreError } from '../../base/index.ts'
+
+/** How the end of a body is told. */
+export type Framing = 'none' | 'length' | 'chunked'
+
+/** What the fields that concern framing were found to say. */
+export interface FramingFields {
+  /** 1 for HTTP/1.1. */
+  readonly minor: 0 | 1
+  /** The Transfer-Encoding lines, joined; undefined where there is none. */
+  readonly transferEncoding: string | undefined
+  /** The Content-Length line; undefined where there is none. */
+  readonly contentLength: string | undefined
+}
+
+/** How a body is framed. */
+export interface BodyFraming {
+  readonly framing: Framing
+  /** In bytes; 0 where it is not known or there is no body. */
+  readonly length: number
+}
+
+const NONE: BodyFraming = { framing: 'none', length: 0 }
+const CHUNKED: BodyFraming = { framing: 'chunked', length: 0 }
+
+/**
+ * Decides the framing of a request's body.
+ *
+ * @throws GyreError `GYRE_BAD_FRAMING`, `GYRE_UNKNOWN_CODING`
+ */
+export function frameBody({ minor, transferEncoding, contentLength }: FramingFields): BodyFraming {
+  // Steps 1 and 2 concern responses.
+  if (transferEncoding !== undefined) {
+    // 6.1: HTTP/1.0 has no transfer codings; one that sends them has a message altered on its way.
+    if (minor === 0) throw badFraming('Transfer-Encoding in HTTP/1.0')
+    // Step 3: both fields at once are an attempt at smuggling.
+    if (contentLength !== undefined) throw badFraming('both Content-Length and Transfer-Encoding')
+    // Step 4: chunked must be there, last, and once. Other codings would be ours to decode: none is.
+    const codings = transferEncoding.toLowerCase().split(',')
+    for (const coding of codings) {
+      const name = trimWhitespace(coding)
+      if (name === '') throw badFraming('an empty transfer coding')
+      if (name !== 'chunked') throw new GyreError('GYRE_UNKNOWN_CODING')
+    }
+    if (codings.length !== 1) throw badFraming('chunked more than once')
+    return CHUNKED
+  }
+  // Step 5 and 6: a length is digits and nothing else, and a number that can be counted to.
+  if (contentLength !== undefined) {
+    if (!/^\d+$/.test(contentLength)) throw badFraming('Content-Length is not a number')
+    const length = Number(contentLength)
+    if (!Number.isSafeInteger(length)) throw badFraming('Content-Length is beyond counting')
+    return { framing: 'length', length }
+  }
+  // Step 7: no body.
+  return NONE
+}
+
+/** What Connection asks for. */
+export interface ConnectionWish {
+  readonly close: boolean
+  readonly keepAlive: boolean
+  readonly upgrade: boolean
+}
+
+/**
+ * Reads the Connection field: tokens in any case, between them commas, spaces and tabs.
+ *
+ * @param value - its lines, joined by commas
+ */
+export function readConnection(value: string): ConnectionWish {
+  const tokens = value.toLowerCase().split(',').map(trimWhitespace)
+  return {
+    close: tokens.includes('close'),
+    keepAlive: tokens.includes('keep-alive'),
+    upgrade: tokens.includes('upgrade'),
+  }
+}
+
+/** OWS is spaces and tabs only (RFC 9110 section 5.6.3); `trim()` would take NBSP and others too. */
+export function trimWhitespace(text: string): string {
+  return text.replace(/^[ \t]+|[ \t]+$/g, '')
+}
+
+function badFraming(detail: string): GyreError {
+  return new GyreError('GYRE_BAD_FRAMING', detail)
+}

@@ -1,0 +1,212 @@
+/*
+ * The tokenizer of request heads: one head, whole, from the input area.
+ *
+ * llhttp checks the grammar. What it lets through and HTTP/1.1 does not is refused here: versions,
+ * extra spaces, targets, Host, framing, counts. The common request, with a path and a few fields that
+ * concern nobody, passes through with a handful of byte comparisons.
+ */
+import { GyreError, latin1Text } from '../../base/index.ts'
+import type { Limits } from '../../base/index.ts'
+import { RequestFields } from './fields.ts'
+import { frameBody, readConnection, trimWhitespace } from './framing.ts'
+import type { Framing } from './framing.ts'
+import * as llhttp from './llhttp.ts'
+import { checkHost, checkTarget } from './target.ts'
+
+/** The limits that concern a head. */
+export type HeadLimits = Pick<Limits, 'headBytes' | 'targetBytes' | 'fieldCount'>
+
+/** A request head. */
+export class RequestHead {
+  readonly method: string
+  readonly target: string
+  /** The version is 1.0 or 1.1. */
+  readonly minor: 0 | 1
+  readonly fields: RequestFields
+  /** How the end of the body is told. */
+  framing: Framing = 'none'
+  /** The length of the body in bytes, where the framing is `length`. */
+  contentLength = 0
+  /** Whether the client wants the connection to go on. */
+  keepAlive: boolean
+  /** Whether the client waits for a 100 before it sends the body. */
+  expectContinue = false
+  /** Whether the client asks for another protocol. */
+  upgrade = false
+
+  constructor(method: string, target: string, minor: 0 | 1, fields: RequestFields) {
+    this.method = method
+    this.target = target
+    this.minor = minor
+    this.fields = fields
+    this.keepAlive = minor === 1
+  }
+}
+
+const CR = 0x0d
+const LF = 0x0a
+const SP = 0x20
+const ZERO = 0x30
+const NINE = 0x39
+const CASE_BIT = 0x20
+const HTTP_1_DOT = [0x48, 0x54, 0x54, 0x50, 0x2f, 0x31, 0x2e] // "HTTP/1."
+const MAJOR_AT = 5
+const MINOR_AT = HTTP_1_DOT.length
+
+let end = 0
+
+/** @returns where the head ended that `parseHead` has returned */
+export function headEnd(): number {
+  return end
+}
+
+/**
+ * Parses one head that lies in `input.bytes[start, limit)`.
+ *
+ * @returns the head; undefined where it is not complete
+ * @throws GyreError a refusal, with the status that it deserves
+ */
+export function parseHead(start: number, limit: number, limits: HeadLimits): RequestHead | undefined {
+  // No more is looked at than may be in a head, so that a head too large is refused alike however it comes.
+  const most = Math.min(limit, start + limits.headBytes + 1)
+  const result = llhttp.executeHead(start, most)
+  checkTargetSize(llhttp.spanCount > 0 ? (llhttp.spans[1] as number) : 0, limits)
+  if (result === llhttp.OK) {
+    checkHeadSize(most - start, limits)
+    return undefined
+  }
+  if (result !== llhttp.PAUSED) throw refusal(result, llhttp.refusalReason())
+  end = llhttp.stoppedAt()
+  checkHeadSize(end - start, limits)
+  if (llhttp.overfull() || (llhttp.spanCount - 2) / 4 > limits.fieldCount)
+    throw new GyreError('GYRE_TOO_MANY_FIELDS', `more than ${limits.fieldCount} header fields`)
+  return readHead(start)
+}
+
+/** @returns the error for what llhttp refuses */
+export function refusal(result: number, reason: string): GyreError {
+  // The preface of HTTP/2 (RFC 9113 section 3.4) is a well-formed request of a version that we do not speak.
+  if (result === llhttp.HTTP2_PREFACE || result === llhttp.INVALID_VERSION) return new GyreError('GYRE_UNKNOWN_VERSION')
+  if (reason.includes('Content-Length') || reason.includes('Transfer-Encoding')) return new GyreError('GYRE_BAD_FRAMING', reason)
+  return new GyreError('GYRE_MALFORMED_HEAD', reason)
+}
+
+/** RFC 9110 section 15.5.15. */
+export function checkTargetSize(size: number, limits: HeadLimits): void {
+  if (size > limits.targetBytes) throw new GyreError('GYRE_TARGET_TOO_LONG', `the target is longer than ${limits.targetBytes} bytes`)
+}
+
+/** RFC 6585 section 5. */
+export function checkHeadSize(size: number, limits: HeadLimits): void {
+  if (size > limits.headBytes) throw new GyreError('GYRE_HEAD_TOO_LARGE', `the head is larger than ${limits.headBytes} bytes`)
+}
+
+// Which of the fields that concern us a head has, as bits.
+const LENGTH = 1
+const CODING = 2
+const TYPE = 4
+const CONNECTION = 8
+const EXPECT = 16
+
+/** @returns the bit of the field whose name lies there; 0 for all that are only the handler's business */
+function bitOf(bytes: Buffer, at: number, length: number): number {
+  // Most names are passed over by the comparison of their length.
+  switch (length) {
+    case 6:
+      return isName(bytes, at, 'expect') ? EXPECT : 0
+    case 10:
+      return isName(bytes, at, 'connection') ? CONNECTION : 0
+    case 12:
+      return isName(bytes, at, 'content-type') ? TYPE : 0
+    case 14:
+      return isName(bytes, at, 'content-length') ? LENGTH : 0
+    case 17:
+      return isName(bytes, at, 'transfer-encoding') ? CODING : 0
+    default:
+      return 0
+  }
+}
+
+function readHead(start: number): RequestHead {
+  const { bytes } = llhttp.input
+  const { spans, spanCount } = llhttp
+  const method = llhttp.methodName()
+  // RFC 9112 section 2.2: one empty line before the request line is forgiven, and no more.
+  const line = bytes[start] === CR && bytes[start + 1] === LF ? start + 2 : start
+  const targetAt = spans[0] as number
+  const targetEnd = targetAt + (spans[1] as number)
+  if (targetAt !== line + method.length + 1) throw malformed('more than one space or line before the target')
+  const minor = readVersion(bytes, targetEnd)
+
+  const text = latin1Text(bytes, targetAt, end)
+  const target = text.slice(0, targetEnd - targetAt)
+  const records: number[] = []
+  for (let at = 2; at < spanCount; at += 2) records.push((spans[at] as number) - targetAt, spans[at + 1] as number)
+  const fields = new RequestFields(text, records)
+  const head = new RequestHead(method, target, minor, fields)
+
+  let host: string | undefined
+  let special = 0
+  for (let at = 2; at < spanCount; at += 4) {
+    const nameAt = spans[at] as number
+    if (spans[at + 1] !== 4) special |= bitOf(bytes, nameAt, spans[at + 1] as number)
+    else if (isName(bytes, nameAt, 'host')) {
+      // RFC 9112 section 3.2: more than one Host is refused.
+      if (host !== undefined) throw new GyreError('GYRE_BAD_HOST', 'more than one Host')
+      host = fields.valueAt((at - 2) / 4)
+      checkHost(host)
+    }
+  }
+  if (host === undefined && minor === 1) throw new GyreError('GYRE_BAD_HOST', 'no Host')
+  if (target !== '/' || method === 'CONNECT') checkTarget(method, target, host)
+  if (special !== 0) readSpecialFields(head, special)
+  return head
+}
+
+/** The fields that decide where the request ends and how the connection goes on. */
+function readSpecialFields(head: RequestHead, special: number): void {
+  const { fields, minor } = head
+  if ((special & TYPE) !== 0 && fields.getAll('content-type').length > 1) throw malformed('more than one Content-Type')
+  if ((special & (LENGTH | CODING)) !== 0) {
+    const lengths = fields.getAll('content-length')
+    // Even equal ones: RFC 9110 section 8.6 allows to refuse, and of two readers one may take the other.
+    if (lengths.length > 1) throw new GyreError('GYRE_BAD_FRAMING', 'more than one Content-Length')
+    const body = frameBody({ minor, transferEncoding: fields.get('transfer-encoding'), contentLength: lengths[0] })
+    head.framing = body.framing
+    head.contentLength = body.length
+  }
+  if ((special & CONNECTION) !== 0) {
+    const wish = readConnection(fields.get('connection') ?? '')
+    head.keepAlive = !wish.close && (minor === 1 || wish.keepAlive)
+    head.upgrade = wish.upgrade && minor === 1 && fields.has('upgrade')
+  }
+  // RFC 9110 section 10.1.1: from an HTTP/1.0 client it is ignored.
+  if ((special & EXPECT) !== 0 && minor === 1) {
+    if (trimWhitespace(fields.get('expect') ?? '').toLowerCase() !== '100-continue') throw new GyreError('GYRE_UNKNOWN_EXPECTATION')
+    head.expectContinue = head.framing !== 'none'
+  }
+}
+
+/** Exactly ` HTTP/1.0` or ` HTTP/1.1` and the end of the line. llhttp also takes RTSP, ICE, 0.9, 2.0 and none. */
+function readVersion(bytes: Buffer, targetEnd: number): 0 | 1 {
+  const at = targetEnd + 1
+  let same = 0
+  if (bytes[targetEnd] === SP) while (same < HTTP_1_DOT.length && bytes[at + same] === HTTP_1_DOT[same]) same++
+  const minor = bytes[at + MINOR_AT] as number
+  const lineEnds = bytes[at + MINOR_AT + 1] === CR && bytes[at + MINOR_AT + 2] === LF
+  if (same === HTTP_1_DOT.length && lineEnds && (minor === ZERO || minor === ZERO + 1)) return (minor - ZERO) as 0 | 1
+  const major = bytes[at + MAJOR_AT] as number
+  if (same >= MAJOR_AT && major >= ZERO && major <= NINE && bytes[at + MAJOR_AT + 1] === HTTP_1_DOT[MAJOR_AT + 1])
+    throw new GyreError('GYRE_UNKNOWN_VERSION')
+  throw malformed('the request line does not end in a version of HTTP')
+}
+
+function isName(bytes: Buffer, at: number, name: string): boolean {
+  for (let index = 0; index < name.length; index++)
+    if (((bytes[at + index] as number) | CASE_BIT) !== name.charCodeAt(index)) return false
+  return true
+}
+
+function malformed(detail: string): GyreError {
+  return new GyreError('GYRE_MALFORMED_HEAD', detail)
+}

@@ -1,0 +1,197 @@
+/*
+ * llhttp: the one file that holds its WebAssembly module. Nothing else sees it.
+ *
+ * Bytes are read straight into the module's memory, into the input area, and parsed where they lie.
+ * The module reports each part of a message as a span, which is written down as two numbers: where it
+ * begins in the input area, and how long it is. Strings are made later, if at all.
+ *
+ * Every head stops the parser (`PAUSED`), so that what follows it is ours to decide: framing, upgrade
+ * and keep-alive are read from the fields by our own rules, not from the parser's flags (llhttp before
+ * 9.4.2 overlooks `Connection: close<TAB>`).
+ *
+ * A parser is a few dozen bytes in the module's memory. One, shared, parses all heads that arrive
+ * whole; heads that come in pieces and chunked bodies borrow one each for as long as they last.
+ */
+import { SIZES, latin1Text } from '../../base/index.ts'
+import { LLHTTP_WASM_BASE64 } from './llhttp.asset.ts'
+
+/** `llhttp_execute` has taken everything and wants more. */
+export const OK = 0
+/** It stopped where we asked it to. */
+export const PAUSED = 21
+/** It met the preface of HTTP/2. */
+export const HTTP2_PREFACE = 23
+/** It met a version that it does not know. */
+export const INVALID_VERSION = 9
+
+const TYPE_REQUEST = 1
+
+/** As much of the global as is used here; Node has it, and its types leave it to those of browsers. */
+declare const WebAssembly: {
+  Module: new (binary: Uint8Array) => object
+  Instance: new (module: object, imports: object) => { readonly exports: unknown }
+}
+
+interface Module {
+  readonly memory: { readonly buffer: ArrayBuffer }
+  _initialize(): void
+  malloc(size: number): number
+  llhttp_alloc(type: number): number
+  llhttp_reset(parser: number): void
+  llhttp_execute(parser: number, at: number, length: number): number
+  llhttp_resume(parser: number): void
+  llhttp_get_errno(parser: number): number
+  llhttp_get_error_pos(parser: number): number
+  llhttp_get_error_reason(parser: number): number
+  llhttp_get_method(parser: number): number
+  llhttp_method_name(method: number): number
+}
+
+/** Two numbers for the target, and four for each field: name and value. */
+export const spans: Int32Array = new Int32Array(2 + SIZES.fieldRecords * 4)
+/** How many numbers of `spans` are in use. */
+export let spanCount = 0
+/** Spans of the body that the current chunked input holds, in the same form. */
+export const pieces: number[] = []
+
+/** How much of the target went by in the last `skim`, in bytes. */
+export let skimmedTarget = 0
+
+/** What the callbacks write down: nothing, a head, or a body. */
+const NOTHING = 0
+const HEAD = 1
+const BODY = 2
+let recording = NOTHING
+
+let areaAt = 0
+
+function recordSpan(_parser: number, at: number, length: number): number {
+  if (recording !== HEAD) return OK
+  // More fields than any limit allows: the head is refused when it ends (see `overfull`).
+  if (spanCount + 2 > spans.length) return OK
+  spans[spanCount++] = at - areaAt
+  spans[spanCount++] = length
+  return OK
+}
+
+function recordPiece(_parser: number, at: number, length: number): number {
+  if (recording === BODY) pieces.push(at - areaAt, length)
+  return OK
+}
+
+function recordTarget(parser: number, at: number, length: number): number {
+  if (recording === NOTHING) skimmedTarget += length
+  return recordSpan(parser, at, length)
+}
+
+const ignore = (): number => OK
+const pause = (): number => PAUSED
+
+const binary = Buffer.from(LLHTTP_WASM_BASE64, 'base64')
+const module_ = new WebAssembly.Instance(new WebAssembly.Module(binary), {
+  env: {
+    wasm_on_message_begin: ignore,
+    wasm_on_url: recordTarget,
+    wasm_on_status: ignore,
+    wasm_on_header_field: recordSpan,
+    wasm_on_header_value: recordSpan,
+    wasm_on_headers_complete: pause,
+    wasm_on_body: recordPiece,
+    wasm_on_message_complete: pause,
+  },
+}).exports as Module
+module_._initialize()
+areaAt = module_.malloc(SIZES.input)
+
+/** Where bytes are read to, and parsed. */
+export const input: { bytes: Buffer } = { bytes: Buffer.from(module_.memory.buffer, areaAt, SIZES.input) }
+
+/** Memory that grows detaches every view of it: to be called after whatever may have made it grow. */
+function renewView(): void {
+  if (input.bytes.length === 0) input.bytes = Buffer.from(module_.memory.buffer, areaAt, SIZES.input)
+}
+
+function textAt(at: number): string {
+  const memory = Buffer.from(module_.memory.buffer)
+  return latin1Text(memory, at, memory.indexOf(0, at))
+}
+
+/** The names of the methods, by the parser's numbers. */
+const METHOD_COUNT = 47
+const methodNames: string[] = []
+for (let method = 0; method < METHOD_COUNT; method++) methodNames.push(textAt(module_.llhttp_method_name(method)))
+
+const shared = module_.llhttp_alloc(TYPE_REQUEST)
+const spare: number[] = []
+
+/** Parses `input.bytes[start, end)` as the beginning of a message. @returns `OK`, `PAUSED` at the end of a head, or an error */
+export function executeHead(start: number, end: number): number {
+  recording = HEAD
+  spanCount = 0
+  module_.llhttp_reset(shared)
+  return module_.llhttp_execute(shared, areaAt + start, end - start)
+}
+
+/** @returns where the shared parser stopped */
+export function stoppedAt(): number {
+  return module_.llhttp_get_error_pos(shared) - areaAt
+}
+
+/** @returns the method of the head that the shared parser has read */
+export function methodName(): string {
+  return methodNames[module_.llhttp_get_method(shared)] ?? ''
+}
+
+/** @returns the shared parser's own words for why it refuses */
+export function refusalReason(): string {
+  return textAt(module_.llhttp_get_error_reason(shared))
+}
+
+/** True when a head had more fields than the record has room for. */
+export function overfull(): boolean {
+  return spanCount + 2 > spans.length
+}
+
+/** A parser of its own, for a message that comes in pieces. To be given back with `release`. */
+export class PieceParser {
+  private parser: number
+
+  constructor() {
+    this.parser = spare.pop() ?? module_.llhttp_alloc(TYPE_REQUEST)
+    renewView()
+    module_.llhttp_reset(this.parser)
+  }
+
+  /** Parses on without writing anything down. @returns as `executeHead` */
+  skim(start: number, end: number): number {
+    recording = NOTHING
+    skimmedTarget = 0
+    return module_.llhttp_execute(this.parser, areaAt + start, end - start)
+  }
+
+  /** Parses on in a body; its spans are in `pieces`. @returns as `executeHead` */
+  body(start: number, end: number): number {
+    recording = BODY
+    pieces.length = 0
+    return module_.llhttp_execute(this.parser, areaAt + start, end - start)
+  }
+
+  /** Goes on after `PAUSED`. */
+  resume(): void {
+    module_.llhttp_resume(this.parser)
+  }
+
+  /** Where it stopped; meaningful only after another result than `OK`. */
+  get stoppedAt(): number {
+    return module_.llhttp_get_error_pos(this.parser) - areaAt
+  }
+
+  get reason(): string {
+    return textAt(module_.llhttp_get_error_reason(this.parser))
+  }
+
+  release(): void {
+    if (this.parser !== 0) spare.push(this.parser)
+    this.parser = 0
+  }
+}

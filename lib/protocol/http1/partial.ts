@@ -1,0 +1,71 @@
+/*
+ * A head that does not come whole.
+ *
+ * Its bytes are kept until it is complete, and then parsed in one go like any other, so that the
+ * result is the same however it was cut. Meanwhile a parser of its own skims what comes, each byte
+ * once: it finds the end of the head, and it refuses nonsense at once instead of waiting for an end
+ * that never comes. So the cost stays linear for a client that sends one byte at a time.
+ */
+import { GyreError } from '../../base/index.ts'
+import { checkHeadSize, checkTargetSize, parseHead, refusal } from './head.ts'
+import type { HeadLimits, RequestHead } from './head.ts'
+import { OK, PAUSED, PieceParser, input, skimmedTarget } from './llhttp.ts'
+
+const FIRST_SIZE = 512
+
+export class PartialHead {
+  private readonly parser = new PieceParser()
+  private bytes: Buffer = Buffer.allocUnsafe(FIRST_SIZE)
+  /** How many bytes of the head there are. */
+  private size = 0
+  private targetSize = 0
+
+  /**
+   * Takes the next bytes of the head, which lie in `input.bytes[start, end)`.
+   *
+   * @returns how many of them belong to the head, once it is complete; undefined while it is not
+   * @throws GyreError a refusal
+   */
+  push(start: number, end: number, limits: HeadLimits): number | undefined {
+    // One byte more than a head may have is enough to refuse it for.
+    const most = Math.min(end, start + limits.headBytes + 1 - this.size)
+    const result = this.parser.skim(start, most)
+    const stopped = result === PAUSED ? this.parser.stoppedAt : most
+    this.keep(start, stopped)
+    this.targetSize += skimmedTarget
+    checkTargetSize(this.targetSize, limits)
+    if (result === PAUSED) return stopped - start
+    if (result === OK) {
+      checkHeadSize(this.size, limits)
+      return undefined
+    }
+    // What was refused is refused again from the beginning, so that the answer is the same as for a head
+    // that came whole.
+    this.take(limits)
+    throw refusal(result, this.parser.reason)
+  }
+
+  /** Parses the complete head. The input area is written over. @throws GyreError a refusal */
+  take(limits: HeadLimits): RequestHead {
+    this.bytes.copy(input.bytes, 0, 0, this.size)
+    const head = parseHead(0, this.size, limits)
+    if (head === undefined) throw new GyreError('GYRE_MALFORMED_HEAD')
+    return head
+  }
+
+  /** Gives the parser back. To be called at every end. */
+  release(): void {
+    this.parser.release()
+  }
+
+  private keep(start: number, end: number): void {
+    const size = this.size + end - start
+    if (size > this.bytes.length) {
+      const larger = Buffer.allocUnsafe(Math.max(size, this.bytes.length * 2))
+      this.bytes.copy(larger, 0, 0, this.size)
+      this.bytes = larger
+    }
+    input.bytes.copy(this.bytes, this.size, start, end)
+    this.size = size
+  }
+}

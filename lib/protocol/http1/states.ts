@@ -1,0 +1,65 @@
+/*
+ * The states of a connection on the server's side, as a table.
+ *
+ * Rule 1. A connection is in one state, and only an event of its row moves it.
+ * Rule 2. Which time is running, what a hang-up of the client means, and what a drain does with the
+ *   connection are decided by the state alone.
+ * An event that a row does not have is a fault of ours, and throws.
+ */
+import { GyreError } from '../../base/index.ts'
+
+/** Where a connection is. */
+export type ConnectionState =
+  /** Between requests: nothing of the next one has come. */
+  | 'idle'
+  /** Some of a head has come. */
+  | 'head'
+  /** A handler runs. */
+  | 'handling'
+  /** A handler, or we on its behalf, waits for more of the body. */
+  | 'body'
+  /** An answer waits for a client that reads slowly. */
+  | 'stalled'
+  /** The last answer is out; what the client still sends is read and dropped (RFC 9112 section 9.6). */
+  | 'lingering'
+  | 'closed'
+
+/** What moves it. */
+export type ConnectionEvent =
+  | 'headBegun'
+  | 'headRead'
+  | 'bodyAwaited'
+  | 'bodyArrived'
+  | 'writeStalled'
+  | 'writeResumed'
+  | 'answered'
+  | 'lastAnswered'
+  | 'refused'
+  | 'ended'
+
+type Row = Partial<Readonly<Record<ConnectionEvent, ConnectionState>>>
+
+/** State by event: the next state. docs/design.md draws it. */
+export const CONNECTION_STATES: Readonly<Record<ConnectionState, Row>> = {
+  idle: { headBegun: 'head', headRead: 'handling', refused: 'lingering', ended: 'closed' },
+  head: { headRead: 'handling', refused: 'lingering', ended: 'closed' },
+  handling: {
+    bodyAwaited: 'body',
+    writeStalled: 'stalled',
+    answered: 'idle',
+    lastAnswered: 'lingering',
+    refused: 'lingering',
+    ended: 'closed',
+  },
+  body: { bodyArrived: 'handling', ended: 'closed' },
+  stalled: { writeResumed: 'handling', ended: 'closed' },
+  lingering: { writeStalled: 'lingering', writeResumed: 'lingering', ended: 'closed' },
+  closed: {},
+}
+
+/** @returns the state that an event leads to */
+export function nextState(state: ConnectionState, event: ConnectionEvent): ConnectionState {
+  const next = CONNECTION_STATES[state][event]
+  if (next === undefined) throw new GyreError('GYRE_TASK_MISUSE', `a connection that is ${state} cannot take ${event}`)
+  return next
+}

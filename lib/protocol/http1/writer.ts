@@ -1,0 +1,153 @@
+/*
+ * Response heads: what frames the body, whether the connection goes on, and the text of it all.
+ *
+ * The framing of a response follows from four facts (RFC 9112 section 6.3, RFC 9110 section 6.4.1): the
+ * method and the version of the request, the status, and whether the length of the body is known.
+ */
+import { GyreError } from '../../base/index.ts'
+import { sameName } from './fields.ts'
+import type { ResponseFields } from './fields.ts'
+import { reasonOf } from './status.ts'
+
+/** How the end of a response's body is told: not at all, by a number, by the last chunk, by closing. */
+export type ResponseFraming = 'none' | 'length' | 'chunked' | 'close'
+
+/** What a head is made of. */
+export interface ResponsePlan {
+  readonly method: string
+  /** Version of the request: 1 for HTTP/1.1. */
+  readonly minor: 0 | 1
+  readonly status: number
+  /** The reason phrase, where it is not the usual one. */
+  readonly reason?: string | undefined
+  /** What the handler has set; null where that is nothing. */
+  readonly fields: ResponseFields | null
+  /** The Content-Type, where the handler has not set that field. Empty for none. */
+  readonly contentType: string
+  /** Length of the body in bytes; undefined where it is not known. */
+  readonly length: number | undefined
+  /** Whether we would have the connection go on. */
+  readonly keepAlive: boolean
+  /** The line of the Date field. */
+  readonly date: string
+}
+
+/** A head, and what it means for what follows. */
+export interface PlannedHead {
+  readonly text: string
+  readonly framing: ResponseFraming
+  /** Whether bytes of a body follow the head. */
+  readonly hasBody: boolean
+  /** The length that the head announces; undefined where it announces none. */
+  readonly length: number | undefined
+  /** Whether the connection goes on after the body. */
+  readonly keepAlive: boolean
+}
+
+const LOWEST_STATUS = 200
+const HIGHEST_STATUS = 599
+const NO_CONTENT = 204
+const RESET_CONTENT = 205
+const NOT_MODIFIED = 304
+
+/** Status lines with the usual reason phrase. */
+const statusLines: string[] = []
+
+function statusLine(status: number, reason: string | undefined): string {
+  if (reason !== undefined) return `HTTP/1.1 ${status} ${reason}\r\n`
+  return (statusLines[status] ??= `HTTP/1.1 ${status} ${reasonOf(status)}\r\n`)
+}
+
+/** @throws GyreError `GYRE_BAD_STATUS` */
+function checkStatus(status: number): void {
+  if (!(Number.isInteger(status) && status >= LOWEST_STATUS && status <= HIGHEST_STATUS))
+    throw new GyreError('GYRE_BAD_STATUS', `${String(status)} is not a status from ${LOWEST_STATUS} to ${HIGHEST_STATUS}`)
+}
+
+/**
+ * The head of the answer that most requests get: a known length, no field but Content-Type, HTTP/1.1,
+ * and the connection goes on.
+ *
+ * @param contentType - without line end; not empty
+ */
+export function plainHead(status: number, contentType: string, length: number, date: string): string {
+  return `${statusLine(status, undefined)}${date}Content-Type: ${contentType}\r\nContent-Length: ${length}\r\n\r\n`
+}
+
+/** True where a status has no body by definition, and `plainHead` will not do. */
+export function isBodiless(status: number): boolean {
+  return status === NO_CONTENT || status === NOT_MODIFIED || status < LOWEST_STATUS
+}
+
+/**
+ * Makes the head of a response.
+ *
+ * @throws GyreError `GYRE_BAD_STATUS`; `GYRE_BAD_HEADER` where the handler frames the body by itself
+ *   and in a way that cannot be kept; `GYRE_LENGTH_MISMATCH` where its Content-Length is not the length of its body
+ */
+export function responseHead(plan: ResponsePlan): PlannedHead {
+  const { status, method, minor, fields } = plan
+  checkStatus(status)
+  const bodiless = isBodiless(status)
+  const announced = fields === null ? undefined : announcedLength(fields)
+  const length = announced ?? (status === RESET_CONTENT ? 0 : plan.length)
+  // H7: no body after HEAD, 204 and 304; HEAD and 304 may say how long it would have been.
+  const hasBody = !bodiless && method !== 'HEAD'
+  if (hasBody && announced !== undefined && plan.length !== undefined && announced !== plan.length)
+    throw new GyreError('GYRE_LENGTH_MISMATCH', `Content-Length is ${announced}, and the body has ${plan.length} bytes`)
+
+  const framing: ResponseFraming = bodiless ? 'none' : length !== undefined ? 'length' : minor === 1 ? 'chunked' : 'close'
+  const wanted = plan.keepAlive && !(fields !== null && asksToClose(fields))
+  const keepAlive = wanted && (framing !== 'close' || !hasBody)
+
+  let text = statusLine(status, plan.reason)
+  if (fields === null || !fields.has('date')) text += plan.date
+  if (plan.contentType !== '' && !bodiless && (fields === null || !fields.has('content-type')))
+    text += `Content-Type: ${plan.contentType}\r\n`
+  if (fields !== null) text += fieldLines(fields)
+  if (framing === 'length') text += `Content-Length: ${String(length)}\r\n`
+  else if (framing === 'chunked') text += 'Transfer-Encoding: chunked\r\n'
+  // On 304 the length is that of what was not sent, and only the handler knows it (RFC 9110 section 8.6).
+  else if (status === NOT_MODIFIED && announced !== undefined) text += `Content-Length: ${announced}\r\n`
+  if (!keepAlive) text += 'Connection: close\r\n'
+  // RFC 9112 appendix C.2.2: an HTTP/1.0 client is told when the connection goes on.
+  else if (minor === 0) text += 'Connection: keep-alive\r\n'
+  return { text: `${text}\r\n`, framing, hasBody, length: framing === 'length' ? length : undefined, keepAlive }
+}
+
+function fieldLines(fields: ResponseFields): string {
+  let text = ''
+  for (let at = 0; at < fields.count; at++) {
+    const name = fields.nameAt(at)
+    if (!isOurs(name)) text += `${name}: ${fields.valueAt(at)}\r\n`
+  }
+  return text
+}
+
+/** Framing and the fate of the connection are written by us; what the handler has set was taken as a wish. */
+function isOurs(name: string): boolean {
+  switch (name.length) {
+    case 10:
+      return sameName(name, 'connection') || sameName(name, 'keep-alive')
+    case 14:
+      return sameName(name, 'content-length')
+    case 17:
+      return sameName(name, 'transfer-encoding')
+    default:
+      return false
+  }
+}
+
+function announcedLength(fields: ResponseFields): number | undefined {
+  if (fields.has('transfer-encoding')) throw new GyreError('GYRE_BAD_HEADER', 'Transfer-Encoding is for the server to set')
+  const text = fields.get('content-length')
+  if (text === undefined) return undefined
+  const length = Number(text)
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(length))
+    throw new GyreError('GYRE_BAD_HEADER', 'the value of Content-Length is not a number of bytes')
+  return length
+}
+
+function asksToClose(fields: ResponseFields): boolean {
+  return fields.get('connection')?.toLowerCase().split(',').some((token) => token.trim() === 'close') ?? false
+}

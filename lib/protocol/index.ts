@@ -1,0 +1,24 @@
+/*
+ * Room: protocol, floor 1.
+ * For: the grammar and the states of protocols, without any input or output: bytes in, messages out.
+ * Never: touches a socket, waits, logs, reads a clock.
+ * Floor: 1. May import: base.
+ * Suite: test/protocol, test/vectors. Page: docs/design.md.
+ */
+export { ChunkedDecoder, LAST_CHUNK, chunkHead } from './http1/chunked.ts'
+export { dateLine, httpDate } from './http1/date.ts'
+export { RequestFields, ResponseFields, sameName } from './http1/fields.ts'
+export type { FieldValue } from './http1/fields.ts'
+export { frameBody, readConnection } from './http1/framing.ts'
+export type { BodyFraming, ConnectionWish, Framing, FramingFields } from './http1/framing.ts'
+export { RequestHead, headEnd, parseHead } from './http1/head.ts'
+export type { HeadLimits } from './http1/head.ts'
+export { input } from './http1/llhttp.ts'
+export { PartialHead } from './http1/partial.ts'
+export { CONNECTION_STATES, nextState } from './http1/states.ts'
+export type { ConnectionEvent, ConnectionState } from './http1/states.ts'
+export { reasonOf } from './http1/status.ts'
+export { checkHost, checkTarget, splitTarget } from './http1/target.ts'
+export type { TargetParts } from './http1/target.ts'
+export { isBodiless, plainHead, responseHead } from './http1/writer.ts'
+export type { PlannedHead, ResponseFraming, ResponsePlan } from './http1/writer.ts'

@@ -1,0 +1,20 @@
+/*
+ * Room: server, floor 3.
+ * For: HTTP connections over streams; the request and the response that handlers see; starting,
+ *   counting and stopping.
+ * Never: knows a dialect of handlers, or a flag of the command line.
+ * Floor: 3. May import: base, kernel, protocol, sync, io.
+ * Suite: test/server. Page: docs/design.md.
+ */
+export type { BodySource } from './body.ts'
+export { HttpError, finish } from './handler.ts'
+export type { Handler, HandlerResult } from './handler.ts'
+export { formatEvent, lineLogger } from './log.ts'
+export type { LogEvent, Logger } from './log.ts'
+export type { ListenOptions, ServerOptions } from './options.ts'
+export { Request } from './request.ts'
+export type { RequestFacts, RequestOrigin } from './request.ts'
+export { Response } from './response.ts'
+export type { Payload, ResponseSink } from './response.ts'
+export { Server, createServer } from './server.ts'
+export type { ServerAddress, ServerStatistics } from './server.ts'

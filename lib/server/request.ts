@@ -1,0 +1,169 @@
+/*
+ * The request as a handler sees it, whatever front door it came through.
+ *
+ * Nothing is worked out before it is asked for: path and query are cut from the target, header strings
+ * from the head, the addresses asked of the operating system, when somebody first reads them.
+ */
+import type { Endpoint } from '../io/index.ts'
+import { splitTarget } from '../protocol/index.ts'
+import type { RequestFields } from '../protocol/index.ts'
+import type { Awaitable } from '../kernel/index.ts'
+import { ReadBytes, ReadChunk, ReadJson, ReadText, RequestBody } from './body.ts'
+import type { BodySource } from './body.ts'
+
+/** What the front door knows of a request. */
+export interface RequestFacts {
+  readonly method: string
+  readonly target: string
+  readonly minor: 0 | 1
+  readonly fields: RequestFields
+}
+
+/** Where a request came from. */
+export interface RequestOrigin {
+  readonly remote: Endpoint
+  readonly local: Endpoint
+  /** True where the connection is encrypted. */
+  readonly secure: boolean
+}
+
+/** One request. */
+export class Request {
+  /** The method, such as `GET`; methods are case-sensitive (RFC 9110 section 9.1). */
+  readonly method: string
+  /** The request target as it was sent. */
+  readonly target: string
+  /** The header fields: in order, repeated ones kept, looked up without regard to case. */
+  readonly headers: RequestFields
+  /** The path that this handler is mounted at; empty at the root. */
+  mountPath = ''
+  private readonly minor: 0 | 1
+  private readonly origin: RequestOrigin
+  private readonly source: BodySource
+  private readonly sourceLimit: number
+  private bodyOnDemand: RequestBody | null = null
+  private pathText: string | null = null
+  private queryText = ''
+  private abort: AbortController | null = null
+  private gone = false
+
+  constructor(facts: RequestFacts, origin: RequestOrigin, source: BodySource, bodyLimit: number) {
+    this.method = facts.method
+    this.target = facts.target
+    this.headers = facts.fields
+    this.minor = facts.minor
+    this.origin = origin
+    this.source = source
+    this.sourceLimit = bodyLimit
+  }
+
+  /** `1.0` or `1.1`. */
+  get httpVersion(): '1.0' | '1.1' {
+    return this.minor === 1 ? '1.1' : '1.0'
+  }
+
+  /** The path of the target, percent-encoded as it was sent, without the query. */
+  get path(): string {
+    return this.pathText ?? this.split()
+  }
+
+  /** What follows the `?` of the target; empty where there is none. */
+  get query(): string {
+    if (this.pathText === null) this.split()
+    return this.queryText
+  }
+
+  /** The client's end of the connection. */
+  get remote(): Endpoint {
+    return this.origin.remote
+  }
+
+  /** Our end of the connection. */
+  get local(): Endpoint {
+    return this.origin.local
+  }
+
+  /** True where the connection is encrypted. */
+  get secure(): boolean {
+    return this.origin.secure
+  }
+
+  /**
+   * How large a body this request may have, in bytes: the limit `bodyBytes`, unless the handler sets
+   * another before it reads.
+   */
+  get bodyLimit(): number {
+    return this.body.limit
+  }
+
+  set bodyLimit(bytes: number) {
+    this.body.limit = bytes
+  }
+
+  /**
+   * Reads the next piece of the body.
+   *
+   * @returns the bytes, which are yours; null at the end. `yield*` or await it.
+   * @throws GyreError `GYRE_BODY_TOO_LARGE`, `GYRE_BODY_TRUNCATED`, `GYRE_BODY_TIMEOUT`, `GYRE_MALFORMED_BODY`
+   * @example
+   * ```ts
+   * for (let chunk; (chunk = yield* request.read()) !== null; ) hash.update(chunk)
+   * ```
+   */
+  read(): Awaitable<Buffer | null> {
+    return new ReadChunk(this.body)
+  }
+
+  /**
+   * Reads the whole body.
+   *
+   * @returns the bytes; empty where there is no body
+   * @throws GyreError as `read`; `GYRE_BODY_USED` when the body was read before
+   */
+  bytes(): Awaitable<Buffer> {
+    return new ReadBytes(this.body)
+  }
+
+  /** Reads the whole body as UTF-8. @throws GyreError as `bytes` */
+  text(): Awaitable<string> {
+    return new ReadText(this.body)
+  }
+
+  /** Reads the whole body as JSON. @throws GyreError as `bytes`; `GYRE_BODY_NOT_JSON` */
+  json(): Awaitable<unknown> {
+    return new ReadJson(this.body)
+  }
+
+  /** The pieces of the body, for async functions: `for await (const chunk of request)`. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, undefined> {
+    for (let chunk = await this.read(); chunk !== null; chunk = await this.read()) yield chunk
+  }
+
+  /**
+   * Aborted when the exchange ends before its answer was finished: the client has gone, or the server
+   * shuts down. Made when first asked for; a body that merely ended does not abort it.
+   */
+  get signal(): AbortSignal {
+    this.abort ??= new AbortController()
+    if (this.gone) this.abort.abort()
+    return this.abort.signal
+  }
+
+  /** Tells the signal, if there is one. For front doors. */
+  breakOff(): void {
+    this.gone = true
+    this.abort?.abort()
+  }
+
+  private get body(): RequestBody {
+    this.bodyOnDemand ??= new RequestBody(this.source, this.sourceLimit)
+    return this.bodyOnDemand
+  }
+
+  private split(): string {
+    const { path, query } = splitTarget(this.target)
+    this.pathText = path
+    this.queryText = query
+    return path
+  }
+}
