@@ -56,7 +56,7 @@ export class Outgoing implements ResponseSink {
   tryFinish(response: Response, goOn: boolean): true | undefined {
     const { head, outlet } = this
     const { payload, status } = response
-    if (this.sent !== null || response.ownHeaders !== null || typeof payload !== 'string') return undefined
+    if (this.sent !== null || response.ownHeaders !== null || response.reason !== undefined || typeof payload !== 'string') return undefined
     if (!goOn || !head.keepAlive || head.minor === 0 || this.incoming !== null || head.method === 'HEAD') return undefined
     if (payload.length > PLAIN_LENGTH || response.contentType === '') return undefined
     if (!(status >= LOWEST_STATUS && status <= HIGHEST_STATUS) || isBodiless(status) || !isAscii(payload)) return undefined
@@ -151,6 +151,7 @@ export class Outgoing implements ResponseSink {
       method: this.head.method,
       minor: this.head.minor,
       status: response.status,
+      reason: response.reason,
       fields: response.ownHeaders,
       contentType: response.contentType,
       length,

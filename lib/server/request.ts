@@ -73,6 +73,11 @@ export class Request {
     return this.queryText
   }
 
+  /** Whether the request has a body, be it empty. */
+  get hasBody(): boolean {
+    return this.source.bodyLength !== 0
+  }
+
   /** The client's end of the connection. */
   get remote(): Endpoint {
     return this.origin.remote

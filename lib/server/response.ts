@@ -36,6 +36,8 @@ const FOUND = 302
 export class Response {
   /** The status code, from 200 to 599. */
   status: number = OK
+  /** The reason phrase, where it is not the usual one of the status. */
+  reason: string | undefined = undefined
   /** `started` once the head is sent, `ended` once nothing may be added. */
   stage: ResponseStage = 'open'
   /** The body of an answer in one piece, or the last piece of a stream. For front doors. */

@@ -1,0 +1,8 @@
+/*
+ * Room: handlers, floor 4.
+ * For: putting handlers together: mounts by path.
+ * Never: knows WSGI, or another front door than the exchange.
+ * Floor: 4. May import: base, kernel, protocol, sync, io, server.
+ * Suite: test/handlers. Page: docs/design.md.
+ */
+export { mount } from './mount.ts'
