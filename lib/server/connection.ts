@@ -57,7 +57,7 @@ export class Connection implements Expiring, HangUpWatcher, StallWatch, BodyPort
     this.deadline = new Deadline(this)
     stream.watcher = this
     // The time of the first head counts from here: one who only connects gets no longer than one who dawdles.
-    this.kernel.deadlines.set(this.deadline, this.kernel.time + server.limits.headTime)
+    this.kernel.deadlines.set(this.deadline, this.kernel.host.now() + server.limits.headTime)
   }
 
   get remote(): Endpoint {
@@ -91,6 +91,7 @@ export class Connection implements Expiring, HangUpWatcher, StallWatch, BodyPort
         }
         if (head === null) break
         if (head instanceof GyreError) yield* this.refuse(head)
+        else if (head.method === 'CONNECT') yield* this.refuse(new GyreError('GYRE_METHOD_REFUSED', 'CONNECT is for proxies'))
         else yield* this.exchange(head)
       }
     } catch (error) {
@@ -192,16 +193,39 @@ export class Connection implements Expiring, HangUpWatcher, StallWatch, BodyPort
 
   /** One request and its answer. */
   private *exchange(head: RequestHead): Coroutine<void> {
-    const { server } = this
+    const { server, outlet } = this
     this.advance('headRead')
-    server.counts.requests++
-    server.counts.running++
     const incoming = head.framing === 'none' ? null : new Incoming(this, head)
     const request = new Request(head, this, incoming ?? server.noBody, server.limits.bodyBytes)
-    const outgoing = new Outgoing(server, this.outlet, head, incoming, this)
+    const outgoing = new Outgoing(server, outlet, head, incoming, this)
     const response = new Response(outgoing)
+    try {
+      let keep = yield* this.handle(request, response, outgoing)
+      if (this.stream.closed) return
+      if (this.ahead === null || !keep) {
+        outlet.tryFlush()
+        if (outlet.pending) yield* outlet.flush()
+      }
+      if (keep && incoming !== null && !incoming.done) keep = yield* incoming.discard(server.limits.drainBytes)
+      if (keep && !this.over) {
+        this.advance('answered')
+        this.kernel.deadlines.set(this.deadline, this.kernel.time + server.limits.keepAliveTime)
+        return
+      }
+      this.over = true
+      this.advance('lastAnswered')
+      if (outgoing.finished) yield* this.linger(incoming !== null && !incoming.done)
+    } finally {
+      incoming?.release()
+    }
+  }
+
+  /** Runs the handler and brings its answer into the outlet. @returns whether the connection goes on */
+  private *handle(request: Request, response: Response, outgoing: Outgoing): Coroutine<boolean> {
+    const { server } = this
     const scope = this.openScope()
-    let keep = false
+    server.counts.requests++
+    server.counts.running++
     try {
       try {
         const result = server.handler(request, response)
@@ -209,22 +233,16 @@ export class Connection implements Expiring, HangUpWatcher, StallWatch, BodyPort
       } finally {
         scope.close()
       }
-      keep = outgoing.tryFinish(response, !this.over) ?? (yield* outgoing.finish(response, !this.over))
+      return outgoing.tryFinish(response, !this.over) ?? (yield* outgoing.finish(response, !this.over))
     } catch (error) {
-      if (error === scope.cancelled) this.over = true
-      else keep = yield* this.handlerFailed(outgoing, request, response, error)
+      if (error !== scope.cancelled) return yield* this.handlerFailed(outgoing, request, response, error)
+      server.counts.gone++
+      return false
     } finally {
       server.counts.running--
       if (!outgoing.finished) request.breakOff()
       response.stage = 'ended'
-      incoming?.release()
     }
-    if (this.ahead === null || !keep) yield* this.outlet.flush()
-    if (keep && incoming !== null && !incoming.done) keep = yield* incoming.discard(server.limits.drainBytes)
-    if (keep && !this.over) {
-      this.advance('answered')
-      this.kernel.deadlines.set(this.deadline, this.kernel.time + server.limits.keepAliveTime)
-    } else yield* this.linger(outgoing.finished)
   }
 
   private openScope(): InnerScope {
@@ -261,6 +279,7 @@ export class Connection implements Expiring, HangUpWatcher, StallWatch, BodyPort
       yield* this.outlet.write(Outgoing.refusal(error, this.server.dateLine()), '')
       yield* this.outlet.flush()
     }
+    this.over = true
     yield* this.linger(true)
   }
 
@@ -268,33 +287,30 @@ export class Connection implements Expiring, HangUpWatcher, StallWatch, BodyPort
    * Ends the connection so that the client can read the last answer: our side first; then what it still
    * sends is read and dropped for a while, because unread bytes would make the operating system reset
    * the connection, and the answer with it (RFC 9112 section 9.6).
+   *
+   * @param more - whether the client is likely to be sending
    */
-  private *linger(answered: boolean): Coroutine<void> {
-    this.over = true
-    if (!answered || this.stream.closed) return
-    if (this.state === 'handling') this.advance('lastAnswered')
-    const nothingComes = this.rest === null && this.ahead === null && !this.stream.readable.ready
-    if (nothingComes || this.stream.peerEnded) return
-    this.stream.shutdown()
-    this.kernel.deadlines.set(this.deadline, this.kernel.time + this.server.limits.lingerTime)
-    while (!this.stream.closed) {
-      const size = this.stream.tryRead(input.bytes, 0, SIZES.input)
+  private *linger(more: boolean): Coroutine<void> {
+    const { stream } = this
+    const unread = more || this.rest !== null || this.ahead !== null || stream.readable.ready
+    if (!unread || stream.peerEnded || stream.closed) return
+    stream.shutdown()
+    this.kernel.deadlines.set(this.deadline, this.kernel.host.now() + this.server.limits.lingerTime)
+    while (!stream.closed) {
+      const size = stream.tryRead(input.bytes, 0, SIZES.input)
       if (size === END) return
-      if (size === WOULD_WAIT) yield* park(this.stream.readable)
+      if (size === WOULD_WAIT) yield* park(stream.readable)
     }
   }
 
   /** Something went wrong that no answer can tell of. */
   private abandon(error: unknown): void {
-    if (error instanceof Cancelled) {
-      // Whoever cancelled knows.
-    } else if (error instanceof GyreError && error.status === 0) {
+    if (error instanceof GyreError && error.blame === 'client') {
       this.server.counts.gone++
       if (error.code === 'GYRE_WRITE_TIMEOUT') this.server.report(error, 0, this)
-    } else if (error instanceof GyreError && this.state !== 'handling') {
-      // The rest of a body that nobody wanted did not come as it should.
-    } else this.server.report(error, 0, this)
-    if (this.state !== 'idle') this.stream.reset()
+    } else if (!(error instanceof Cancelled)) this.server.report(error, 0, this)
+    // Whatever was sent is not whole, and must not look so.
+    if (!this.idle && this.state !== 'lingering') this.stream.reset()
   }
 
   private close(): void {
@@ -316,8 +332,10 @@ export class Connection implements Expiring, HangUpWatcher, StallWatch, BodyPort
   expired(): void {
     switch (this.state) {
       case 'idle':
-      case 'lingering':
         this.over = true
+        this.stream.readable.wake()
+        break
+      case 'lingering':
         this.stream.close()
         break
       case 'head':

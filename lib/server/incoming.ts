@@ -95,6 +95,8 @@ export class Incoming implements BodySource {
 
   /** The exchange is over: gives back what the decoder holds. */
   release(): void {
+    // Who kept the request, and reads on, must not read what is another's.
+    this.done = true
     this.decoder?.release()
   }
 

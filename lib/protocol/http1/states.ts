@@ -45,14 +45,16 @@ export const CONNECTION_STATES: Readonly<Record<ConnectionState, Row>> = {
   head: { headRead: 'handling', refused: 'lingering', ended: 'closed' },
   handling: {
     bodyAwaited: 'body',
+    bodyArrived: 'handling',
     writeStalled: 'stalled',
     answered: 'idle',
     lastAnswered: 'lingering',
     refused: 'lingering',
     ended: 'closed',
   },
-  body: { bodyArrived: 'handling', ended: 'closed' },
-  stalled: { writeResumed: 'handling', ended: 'closed' },
+  // A handler that reads and writes at once, in two tasks, is stalled as long as its writing is.
+  body: { bodyArrived: 'handling', writeStalled: 'stalled', ended: 'closed' },
+  stalled: { writeResumed: 'handling', bodyAwaited: 'stalled', bodyArrived: 'stalled', ended: 'closed' },
   lingering: { writeStalled: 'lingering', writeResumed: 'lingering', ended: 'closed' },
   closed: {},
 }
