@@ -43,7 +43,7 @@ function inPieces(text: string, cuts: readonly number[], own = limits): Outcome 
     return attempt(() => {
       let from = 0
       for (const to of [...cuts, bytes.length]) {
-        if (to <= from) continue
+        if (to <= from || to > bytes.length) continue
         bytes.copy(input.bytes, 0, from, to)
         const used = partial.push(0, to - from, own)
         if (used !== undefined) return `${describeHead(partial.take(own))} then ${bytes.length - from - used}`
@@ -74,8 +74,7 @@ function readVectors(file: string): Vector[] {
       .replace(/\\(?:x([0-9a-f]{2})|([rnt0\\]))/g, (_all, hex: string | undefined, char: string | undefined) =>
         hex === undefined ? ({ r: '\r', n: '\n', t: '\t', '0': '\0', '\\': '\\' })[char as 'r'] : String.fromCharCode(Number.parseInt(hex, 16)),
       )
-      .replace(/<(.)\*(\d+)>/g, (_all, char: string, count: string) => char.repeat(Number(count)))
-      .replaceAll('<CUT>\r\n', ''),
+      .replaceAll('<CUT>', ''),
     outcome,
   }))
 }
@@ -110,8 +109,8 @@ describe.each(['accepted.md', 'refused.md'])('%s', (file) => {
 describe('sizes (H1, N 431 and 414)', () => {
   const small = resolveLimits({ headBytes: 200, targetBytes: 50, fieldCount: 3 })
   const cases: [name: string, request: string, code: string][] = [
-    ['a head of just the size', `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(170)}\r\n\r\n`, '{'],
-    ['a head one byte too large', `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(171)}\r\n\r\n`, '431 GYRE_HEAD_TOO_LARGE'],
+    ['a head of just the size', `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(168)}\r\n\r\n`, '{'],
+    ['a head one byte too large', `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(169)}\r\n\r\n`, '431 GYRE_HEAD_TOO_LARGE'],
     ['a head that does not end', `GET / HTTP/1.1\r\nX: ${'x'.repeat(300)}`, '431 GYRE_HEAD_TOO_LARGE'],
     ['a target of just the size', `GET /${'x'.repeat(49)} HTTP/1.1\r\nHost: a\r\n\r\n`, '{'],
     ['a target one byte too long', `GET /${'x'.repeat(50)} HTTP/1.1\r\nHost: a\r\n\r\n`, '414 GYRE_TARGET_TOO_LONG'],

@@ -86,7 +86,8 @@ export function parseHead(start: number, limit: number, limits: HeadLimits): Req
 /** @returns the error for what llhttp refuses */
 export function refusal(result: number, reason: string): GyreError {
   // The preface of HTTP/2 (RFC 9113 section 3.4) is a well-formed request of a version that we do not speak.
-  if (result === llhttp.HTTP2_PREFACE || result === llhttp.INVALID_VERSION) return new GyreError('GYRE_UNKNOWN_VERSION')
+  if (result === llhttp.HTTP2_PREFACE || (result === llhttp.INVALID_VERSION && reason === 'Invalid HTTP version'))
+    return new GyreError('GYRE_UNKNOWN_VERSION')
   if (reason.includes('Content-Length') || reason.includes('Transfer-Encoding')) return new GyreError('GYRE_BAD_FRAMING', reason)
   return new GyreError('GYRE_MALFORMED_HEAD', reason)
 }
