@@ -1,6 +1,8 @@
 /*
  * Why an address could not be listened at, in a sentence that says what to do.
  */
+import { existsSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { GyreError } from '../base/index.ts'
 import type { ListenAddress } from './listener.ts'
 
@@ -10,7 +12,9 @@ import type { ListenAddress } from './listener.ts'
  */
 export function addressError(where: ListenAddress, name: string, detail: string): GyreError {
   const place = 'path' in where ? where.path : `${where.address} port ${where.port}`
-  switch (name) {
+  // libuv says EACCES where the folder of a socket does not exist.
+  const missing = 'path' in where && name === 'EACCES' && !existsSync(dirname(where.path))
+  switch (missing ? 'ENOENT' : name) {
     case 'EADDRINUSE':
       return new GyreError(
         'GYRE_ADDRESS_IN_USE',

@@ -339,7 +339,8 @@ export class Connection implements Expiring, HangUpWatcher, StallWatch, BodyPort
         this.stream.close()
         break
       case 'head':
-        this.stream.readable.wakeThrow(new GyreError('GYRE_HEAD_TIMEOUT'))
+        this.ahead = [new GyreError('GYRE_HEAD_TIMEOUT')]
+        this.stream.readable.wake()
         break
       case 'body':
         this.stream.readable.wakeThrow(new GyreError('GYRE_BODY_TIMEOUT'))

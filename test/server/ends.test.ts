@@ -1,0 +1,239 @@
+/*
+ * How requests, connections and servers end before their time.
+ */
+import { describe, expect, test } from 'vitest'
+import { Cancelled, createServer, nursery, sleep, spawn } from '../../lib/index.ts'
+import type { Handler } from '../../lib/index.ts'
+import { RawClient, answers } from '../support/client.ts'
+import { eventually, serve } from '../support/serve.ts'
+
+const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
+
+describe('the client goes away', () => {
+  test.each(['close', 'reset'])('while its handler sleeps (%s): every finally runs, and nothing is left', async (how) => {
+    const log: string[] = []
+    const { connect, server } = await serve(function* () {
+      try {
+        yield* nursery(function* (children) {
+          children.spawn(function* () {
+            try {
+              yield* sleep(60_000)
+            } finally {
+              yield* sleep(1)
+              log.push('child')
+            }
+          })
+          yield* sleep(60_000)
+        })
+      } catch (error) {
+        log.push(error instanceof Cancelled ? 'cancelled' : String(error))
+        throw error
+      } finally {
+        log.push('finally')
+      }
+    })
+    const before = server.statistics().kernel
+    const client = await connect()
+    client.send(GET)
+    await eventually(() => server.statistics().running === 1)
+    if (how === 'close') client.socket.end()
+    else client.socket.resetAndDestroy()
+    await eventually(() => server.statistics().connections === 0, 'the end of the connection')
+    expect(log).toEqual(['child', 'cancelled', 'finally'])
+    const after = server.statistics()
+    expect(after).toMatchObject({ running: 0, gone: 1 })
+    expect(after.kernel).toMatchObject({ tasks: before.tasks, deadlines: before.deadlines })
+  })
+
+  test('not cancelled where the option says so: a half-closed client gets its answer', async () => {
+    const slow: Handler = function* (_request, response) {
+      yield* sleep(20)
+      response.text('late')
+    }
+    const { connect } = await serve(slow, { cancelOnDisconnect: false })
+    const client = await connect({ allowHalfOpen: true })
+    client.send(GET)
+    client.socket.end()
+    expect(answers(await client.end())).toMatchObject([{ body: 'late' }])
+  })
+
+  test('a half-closed client gets what needs no waiting in any case', async () => {
+    const { connect } = await serve(function* (_request, response) {
+      response.text('now')
+    })
+    const client = await connect({ allowHalfOpen: true })
+    client.socket.end(GET)
+    expect(answers(await client.end())).toMatchObject([{ body: 'now' }])
+  })
+
+  test('while it is written to', async () => {
+    const { connect, server } = await serve(function* (_request, response) {
+      for (;;) yield* response.write(Buffer.alloc(100_000))
+    })
+    for (let time = 0; time < 5; time++) {
+      const client = await connect()
+      client.send(GET)
+      await client.until((text) => text.length > 100_000)
+      client.socket.resetAndDestroy()
+    }
+    await eventually(() => server.statistics().connections === 0)
+  })
+
+  test('at every byte of a request, without a word in the log', async () => {
+    const { connect, server, events } = await serve(function* (request, response) {
+      response.text(yield* request.text())
+    })
+    const request = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc'
+    for (let at = 0; at < request.length; at++) {
+      const client = await connect()
+      client.socket.write(request.slice(0, at))
+      if (at % 2 === 0) client.socket.end()
+      else setImmediate(() => client.socket.resetAndDestroy())
+    }
+    await eventually(() => server.statistics().connections === 0)
+    expect(events.filter(({ code }) => code !== 'GYRE_BODY_TRUNCATED')).toEqual([])
+  })
+})
+
+describe('close', () => {
+  test('lets running requests finish, ends idle ones, and takes no more', async () => {
+    const { connect, server, port } = await serve(function* (request, response) {
+      if (request.path === '/slow') yield* sleep(50)
+      response.text(request.path)
+    })
+    const idle = await connect()
+    idle.send(GET)
+    await idle.until((text) => text.endsWith('/'))
+    const busy = await connect()
+    busy.send('GET /slow HTTP/1.1\r\nHost: a\r\n\r\n')
+    await eventually(() => server.statistics().running === 1)
+    const closing = server.close()
+    expect(answers(await idle.end())).toHaveLength(1)
+    expect(answers(await busy.end())).toMatchObject([{ body: '/slow', headers: { connection: 'close' } }])
+    await closing
+    await expect(RawClient.connect(port)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+    expect(server.statistics()).toMatchObject({ connections: 0, running: 0 })
+  })
+
+  test('cancels what is not done in time; finally runs', async () => {
+    const log: string[] = []
+    const { connect, server } = await serve(
+      function* () {
+        try {
+          yield* sleep(60_000)
+        } finally {
+          yield* sleep(5)
+          log.push('finally')
+        }
+      },
+      { limits: { closeTime: 30 } },
+    )
+    const client = await connect()
+    client.send(GET)
+    await eventually(() => server.statistics().running === 1)
+    await server.close()
+    expect(log).toEqual(['finally'])
+    expect(await client.end()).toBe('')
+  })
+
+  test('twice is once; and a server that never listened closes too', async () => {
+    const server = createServer(function* () {})
+    await Promise.all([server.close(), server.close()])
+  })
+})
+
+test('a request head cut at every byte, and a chunked body cut at every byte, give the same answers', async () => {
+  const { exchange, connect } = await serve(function* (request, response) {
+    response.json([request.method, request.path, request.headers.toRaw(), yield* request.text()])
+  })
+  const request =
+    'POST /cut?x HTTP/1.1\r\nHost: example.org\r\nX-Long: value\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n' +
+    '5;a=b\r\nhello\r\nA\r\n, world...\r\n0\r\nTrailer: x\r\n\r\n'
+  const [whole] = await exchange(request)
+  const clients = await Promise.all(
+    Array.from({ length: request.length }, async (_, at) => {
+      const client = await connect()
+      client.send(request.slice(0, at))
+      await new Promise((resolve) => setTimeout(resolve, 3))
+      return await client.send(request.slice(at)).end()
+    }),
+  )
+  for (const text of clients) expect(answers(text)).toMatchObject([{ status: 200, body: whole?.body }])
+  const slow = await connect()
+  await slow.dribble(request)
+  expect(answers(await slow.end())).toMatchObject([{ status: 200, body: whole?.body }])
+})
+
+test('a hundred pipelined requests cut at random places give the same answers as whole', async () => {
+  const { connect } = await serve(function* (request, response) {
+    if (request.path.endsWith('7')) yield* sleep(0)
+    response.text(`${request.path} ${yield* request.text()}`)
+  })
+  let requests = ''
+  const expected: string[] = []
+  for (let number = 0; number < 100; number++) {
+    const body = number % 3 === 0 ? 'x'.repeat(number) : ''
+    const framing = body === '' ? '' : `Content-Length: ${number}\r\n`
+    requests += `POST /${number} HTTP/1.1\r\nHost: a\r\n${framing}${number === 99 ? 'Connection: close\r\n' : ''}\r\n${body}`
+    expected.push(`/${number} ${body}`)
+  }
+  for (const seed of [1, 2, 3, 4, 5]) {
+    const client = await connect()
+    let state = seed
+    for (let at = 0; at < requests.length; ) {
+      state = (state * 48_271) % 2_147_483_647
+      const to = at + 1 + (state % 300)
+      client.send(requests.slice(at, to))
+      at = to
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect(answers(await client.end()).map(({ body }) => body)).toEqual(expected)
+  }
+})
+
+test('two servers share the loop; a unix socket serves like a port and leaves no file', async () => {
+  const { existsSync, mkdtempSync } = await import('node:fs')
+  const path = `${mkdtempSync('/tmp/gyre-')}/socket`
+  const one = await serve(function* (_request, response) {
+    response.text('one')
+  })
+  const two = createServer(function* (request, response) {
+    response.text(`two ${request.remote.family}`)
+  })
+  const { url } = await two.listen({ path })
+  expect(url).toBe(`unix:${path}`)
+  const close = 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
+  const client = await RawClient.connect(path)
+  expect(answers(await client.send(close).end())).toMatchObject([{ body: 'two unix' }])
+  expect(await one.exchange(close)).toMatchObject([{ body: 'one' }])
+  await two.close()
+  expect(existsSync(path)).toBe(false)
+})
+
+test('IPv6 and IPv4 on one listener of all addresses', async () => {
+  const server = createServer(function* (request, response) {
+    response.text(request.remote.address)
+  })
+  const { port } = await server.listen({ port: 0 })
+  const v4 = await (await fetch(`http://127.0.0.1:${port}/`)).text()
+  const v6 = await (await fetch(`http://[::1]:${port}/`)).text()
+  expect([v4, v6]).toEqual(['::ffff:127.0.0.1', '::1'])
+  await server.close()
+})
+
+test('a task beside the server goes on while requests are served', async () => {
+  let laps = 0
+  const ticker = spawn(function* () {
+    for (;;) {
+      yield* sleep(1)
+      laps++
+    }
+  })
+  const { exchange } = await serve(function* (_request, response) {
+    yield* sleep(30)
+    response.text('x')
+  })
+  await exchange('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+  ticker.cancel()
+  expect(laps).toBeGreaterThan(5)
+})
