@@ -9,7 +9,7 @@ import { EpollPoller } from './epoll/poller.ts'
 import type { ListenAddress, Listener } from './listener.ts'
 import { NodeHost } from './node/host.ts'
 import { openNodeListener } from './node/listener.ts'
-import { chooseIo } from './select.ts'
+import { obstacleToEpoll } from './select.ts'
 import type { IoKind } from './select.ts'
 
 let home: Kernel | undefined
@@ -20,7 +20,7 @@ export function homeKernel(): Kernel {
   if (home === undefined) {
     home = new Kernel(new NodeHost())
     // Where there is epoll, any descriptor can be waited for.
-    if (process.env['GYRE_IO'] !== 'node' && chooseIo().kind === 'epoll') home.poller = pollerOf(home)
+    if (process.env['GYRE_IO'] !== 'node' && obstacleToEpoll() === undefined) home.poller = pollerOf(home)
   }
   return home
 }

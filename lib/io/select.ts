@@ -42,7 +42,7 @@ export function chooseIo(wish?: IoWish): IoChoice {
 }
 
 /** @returns in words what keeps epoll from being used here; undefined where nothing does */
-function obstacleToEpoll(): string | undefined {
+export function obstacleToEpoll(): string | undefined {
   if (process.platform !== 'linux') return `epoll is Linux's, and this is ${process.platform}`
   // uv_default_loop() is the loop of the main thread; a worker's own loop is not to be had by name.
   if (!isMainThread) return 'a worker thread has no loop that epoll could be a guest of'

@@ -20,6 +20,8 @@ export class Nursery implements TaskKeeper {
   readonly scope: Scope
   private readonly errors: unknown[] = []
   private readonly empty = new Spot('the children of a nursery')
+  /** A cancel from further out that ended a child: the nursery has not done its work. */
+  outerCancel: Cancelled | undefined
 
   /** @param scope - is opened and closed by `nursery()` */
   constructor(scope: Scope) {
@@ -46,6 +48,7 @@ export class Nursery implements TaskKeeper {
   ended(task: Task, failed: boolean, failure: unknown): void {
     this.scope.tasks?.delete(task)
     if (failed) this.fail(failure)
+    else if (failure instanceof Cancelled && failure.scope !== this.scope && failure.scope !== task) this.outerCancel = failure
     if (this.scope.tasks?.size === 0) this.empty.wake()
   }
 
@@ -85,12 +88,11 @@ export function* nursery<T>(body: (nursery: Nursery) => Operation<T>): Coroutine
   const scope = openScope()
   const children = new Nursery(scope)
   let result: T | undefined
-  let outerCancel: Cancelled | undefined
   try {
     try {
       result = yield* body(children)
     } catch (error) {
-      if (error instanceof Cancelled && error !== scope.cancelled) outerCancel = error
+      if (error instanceof Cancelled && error !== scope.cancelled) children.outerCancel = error
       else if (error !== scope.cancelled) children.fail(error)
     }
     yield* children.waitEmpty()
@@ -98,6 +100,6 @@ export function* nursery<T>(body: (nursery: Nursery) => Operation<T>): Coroutine
     scope.close()
   }
   children.rethrow()
-  if (outerCancel !== undefined) throw outerCancel
+  if (children.outerCancel !== undefined) throw children.outerCancel
   return result
 }

@@ -39,8 +39,11 @@ export function setCurrentTask(task: Task | null): void {
 
 /** What happens when a task has ended, besides waking those who joined it. */
 export interface TaskKeeper {
-  /** @param failure - the error of a task that failed; undefined for one that is done or was cancelled */
-  ended(task: Task, failed: boolean, failure: unknown): void
+  /**
+   * @param failed - false for a task that is done, and for one that was cancelled
+   * @param result - what it returned, or threw
+   */
+  ended(task: Task, failed: boolean, result: unknown): void
 }
 
 /** Something that a task holds back while it runs, and that must not be held back while it waits. */

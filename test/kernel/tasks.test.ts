@@ -393,6 +393,21 @@ describe('nurseries', () => {
     expect(elapsed).toBe(50)
   })
 
+  test('cancelled from outside while it waits for its children, it has not done its work', () => {
+    const log: string[] = []
+    expect(() =>
+      resultOf(function* () {
+        yield* withTimeout(10, function* () {
+          yield* nursery(function* (children) {
+            children.spawn(forever(log, 'child'))
+          })
+          log.push('never')
+        })
+      }),
+    ).toThrow('not done within 10 ms')
+    expect(log).toEqual(['child'])
+  })
+
   test('cancelled from inside it ends quietly', () => {
     const log: string[] = []
     expect(
