@@ -19,7 +19,9 @@ function run(command, args) {
 
 /** Installs by the lock file, unless that was done for this very lock file. */
 export function install() {
-  const lock = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex')
+  const lock = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex')
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return
   process.stderr.write('gyre: installing what is missing (npm ci)\n')
   // Nothing here needs an install script: koffi brings its binary along.

@@ -14,7 +14,7 @@ function* hash(request: Request, response: Response) {
   request.bodyLimit = Infinity
   const sum = createHash('sha256')
   let size = 0
-  for (let chunk; (chunk = yield* request.read()) !== null; ) {
+  for (let chunk; (chunk = yield* request.read()) !== null;) {
     sum.update(chunk)
     size += chunk.length
   }

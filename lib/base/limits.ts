@@ -28,20 +28,77 @@ function row(value: number, unit: LimitRow['unit'], why: string, precedent: stri
 
 /** The limits table: every limit that a user may set, with its default. */
 export const LIMITS = {
-  headBytes: row(16_384, 'bytes', 'A head is held in memory until it is whole.', 'node 16 KB, h11 16 KB, Tornado 64 KB', INPUT),
-  targetBytes: row(8_192, 'bytes', 'RFC 9112 section 3 recommends to support 8,000 octets.', 'nginx 8 KB, gunicorn 4,094'),
-  fieldCount: row(100, 'count', 'Fields cost more than their bytes.', 'gunicorn 100, Apache 100, node 2,000 (drops the rest)', FIELD_RECORDS),
-  bodyBytes: row(1_048_576, 'bytes', 'A body that is gathered lies in memory.', 'Fastify 1 MiB, nginx 1 MB, Tornado 100 MB'),
+  headBytes: row(
+    16_384,
+    'bytes',
+    'A head is held in memory until it is whole.',
+    'node 16 KB, h11 16 KB, Tornado 64 KB',
+    INPUT,
+  ),
+  targetBytes: row(
+    8_192,
+    'bytes',
+    'RFC 9112 section 3 recommends to support 8,000 octets.',
+    'nginx 8 KB, gunicorn 4,094',
+  ),
+  fieldCount: row(
+    100,
+    'count',
+    'Fields cost more than their bytes.',
+    'gunicorn 100, Apache 100, node 2,000 (drops the rest)',
+    FIELD_RECORDS,
+  ),
+  bodyBytes: row(
+    1_048_576,
+    'bytes',
+    'A body that is gathered lies in memory.',
+    'Fastify 1 MiB, nginx 1 MB, Tornado 100 MB',
+  ),
   headTime: row(30_000, 'ms', 'A head that never ends holds a connection.', 'node 60 s, cheroot 10 s, Apache 20 s'),
   bodyIdleTime: row(30_000, 'ms', 'A body that stops coming holds a handler.', 'Apache 20 s, nginx 60 s between reads'),
-  keepAliveTime: row(75_000, 'ms', 'More than the 60 s of common load balancers, so that they close first.', 'nginx 75 s, Fastify 72 s, node 5 s'),
-  writeStallTime: row(60_000, 'ms', 'A reader that reads nothing holds a handler and its memory.', 'nginx 60 s between writes'),
-  connections: row(16_384, 'count', 'Descriptors and memory end somewhere; better to say so.', 'nginx 512 a worker, waitress 100, node none'),
-  pipelineDepth: row(64, 'count', 'Heads read ahead of the running request lie in memory.', 'waitress reads on without bound, Tornado 1'),
-  drainBytes: row(65_536, 'bytes', 'A small unread rest is cheaper to read than a new connection.', 'Go 256 KB, gunicorn 64 KB, hono 64 MB'),
-  lingerTime: row(1_000, 'ms', 'The client must read our last answer before its bytes make us reset (RFC 9112 9.6).', 'nginx 5 s, Go 0.5 s'),
+  keepAliveTime: row(
+    75_000,
+    'ms',
+    'More than the 60 s of common load balancers, so that they close first.',
+    'nginx 75 s, Fastify 72 s, node 5 s',
+  ),
+  writeStallTime: row(
+    60_000,
+    'ms',
+    'A reader that reads nothing holds a handler and its memory.',
+    'nginx 60 s between writes',
+  ),
+  connections: row(
+    16_384,
+    'count',
+    'Descriptors and memory end somewhere; better to say so.',
+    'nginx 512 a worker, waitress 100, node none',
+  ),
+  pipelineDepth: row(
+    64,
+    'count',
+    'Heads read ahead of the running request lie in memory.',
+    'waitress reads on without bound, Tornado 1',
+  ),
+  drainBytes: row(
+    65_536,
+    'bytes',
+    'A small unread rest is cheaper to read than a new connection.',
+    'Go 256 KB, gunicorn 64 KB, hono 64 MB',
+  ),
+  lingerTime: row(
+    1_000,
+    'ms',
+    'The client must read our last answer before its bytes make us reset (RFC 9112 9.6).',
+    'nginx 5 s, Go 0.5 s',
+  ),
   closeTime: row(10_000, 'ms', 'How long close() lets running requests go on.', 'gunicorn 30 s, uWSGI 60 s'),
-  cancelGrace: row(5_000, 'ms', 'How long the cleanup of a cancelled task may wait for things.', 'none has it; trio leaves it to each shield'),
+  cancelGrace: row(
+    5_000,
+    'ms',
+    'How long the cleanup of a cancelled task may wait for things.',
+    'none has it; trio leaves it to each shield',
+  ),
 } as const satisfies Record<string, LimitRow>
 
 /** The name of a row of the limits table. */
@@ -90,12 +147,18 @@ export function defaultLimits(): Limits {
 export function resolveLimits(given: Partial<Limits>): Limits {
   const limits: Record<string, number> = {}
   for (const [name, { value }] of Object.entries(LIMITS)) limits[name] = value
-  for (const [name, value] of Object.entries(given)) {
+  for (const [name, value] of Object.entries(given as Record<string, number | undefined>)) {
     if (!Object.hasOwn(LIMITS, name))
-      throw new GyreError('GYRE_BAD_OPTION', `limits.${name} is not a limit; there are: ${Object.keys(LIMITS).join(', ')}`)
+      throw new GyreError(
+        'GYRE_BAD_OPTION',
+        `limits.${name} is not a limit; there are: ${Object.keys(LIMITS).join(', ')}`,
+      )
     if (value === undefined) continue
     if (value !== Infinity && !(Number.isSafeInteger(value) && value > 0))
-      throw new GyreError('GYRE_BAD_OPTION', `limits.${name} must be a whole number above 0 or Infinity, not ${String(value)}`)
+      throw new GyreError(
+        'GYRE_BAD_OPTION',
+        `limits.${name} must be a whole number above 0 or Infinity, not ${String(value)}`,
+      )
     const { most } = LIMITS[name as LimitName]
     if (value > most) throw new GyreError('GYRE_BAD_OPTION', `limits.${name} cannot be more than ${most}`)
     limits[name] = value

@@ -42,6 +42,9 @@ const SLASH = 0x2f
 function prefixOf(path: string): string {
   if (path === '/') return ''
   if (!path.startsWith('/') || path.endsWith('/'))
-    throw new GyreError('GYRE_BAD_OPTION', `a mount path begins with / and does not end with it: ${JSON.stringify(path)}`)
+    throw new GyreError(
+      'GYRE_BAD_OPTION',
+      `a mount path begins with / and does not end with it: ${JSON.stringify(path)}`,
+    )
   return path
 }

@@ -81,9 +81,9 @@ export class Kernel implements TaskKeeper {
   /** Starts a task that a keeper is told of. For nurseries and their like. */
   start<T>(operation: Operation<T>, name: string | undefined, scope: Scope | null, keeper: TaskKeeper): Task<T> {
     const task = new Task(this, operation, name ?? 'task', scope, keeper)
-    if (scope !== null) (scope.tasks ??= new Set()).add(task as Task)
+    if (scope !== null) (scope.tasks ??= new Set()).add(task)
     this.tasks++
-    this.ready(task as Task)
+    this.ready(task)
     return task
   }
 
@@ -149,7 +149,9 @@ export class Kernel implements TaskKeeper {
     } catch (error) {
       // The wait could not begin: the task is told there and then.
       task.wakeThrow(
-        isTrap(trap) ? error : new GyreError('GYRE_TASK_MISUSE', 'a task may only yield traps: use yield* instead of yield'),
+        isTrap(trap)
+          ? error
+          : new GyreError('GYRE_TASK_MISUSE', 'a task may only yield traps: use yield* instead of yield'),
       )
     }
   }

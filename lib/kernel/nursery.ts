@@ -48,7 +48,8 @@ export class Nursery implements TaskKeeper {
   ended(task: Task, failed: boolean, failure: unknown): void {
     this.scope.tasks?.delete(task)
     if (failed) this.fail(failure)
-    else if (failure instanceof Cancelled && failure.scope !== this.scope && failure.scope !== task) this.outerCancel = failure
+    else if (failure instanceof Cancelled && failure.scope !== this.scope && failure.scope !== task)
+      this.outerCancel = failure
     if (this.scope.tasks?.size === 0) this.empty.wake()
   }
 

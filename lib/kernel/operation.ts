@@ -9,13 +9,12 @@ import type { Trap } from './traps.ts'
 
 /** A computation that may wait. `yield*` it. Every generator of traps is one. */
 export interface Operation<T> {
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- what a generator is sent is between it and its traps
-  [Symbol.iterator](): Iterator<Trap, T, any>
+  [Symbol.iterator](): Iterator<Trap, T>
 }
 
 /** What a generator function of tasks returns: an operation under way. */
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- as above
-export type Coroutine<T> = Generator<Trap, T, any>
+
+export type Coroutine<T> = Generator<Trap, T>
 
 /** An operation, or a function that makes one. */
 export type Runnable<T> = Operation<T> | (() => Operation<T>)
@@ -31,7 +30,7 @@ export function operationOf<T>(runnable: Runnable<T>): Operation<T> {
  */
 export abstract class Awaitable<T> implements Operation<T>, PromiseLike<T> {
   protected abstract readonly kernel: Kernel
-  protected abstract readonly scope: Scope | null
+  protected abstract readonly scope: Scope | null;
 
   abstract [Symbol.iterator](): Coroutine<T>
 

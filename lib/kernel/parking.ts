@@ -17,8 +17,7 @@ export class Spot implements Trap {
   }
 
   enter(task: Task): void {
-    if (this.task !== null)
-      throw new GyreError('GYRE_TASK_MISUSE', `two tasks cannot both wait for "${this.reason}"`)
+    if (this.task !== null) throw new GyreError('GYRE_TASK_MISUSE', `two tasks cannot both wait for "${this.reason}"`)
     this.task = task
   }
 

@@ -90,8 +90,8 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
     this.noticeCancel()
   }
 
-  override get runner(): Task {
-    return this as Task
+  override get runner(): this {
+    return this
   }
 
   /** True when the task has ended, in whatever way. */
@@ -106,10 +106,11 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
 
   /** Ends the task's wait. For whoever entered the trap, once. @param value - what the wait returns */
   wake(value?: unknown): void {
-    if (this.state !== 'waiting') throw new GyreError('GYRE_TASK_MISUSE', `task ${this.name} was woken but does not wait`)
+    if (this.state !== 'waiting')
+      throw new GyreError('GYRE_TASK_MISUSE', `task ${this.name} was woken but does not wait`)
     this.trap = null
     this.inbox = value
-    this.kernel.ready(this as Task)
+    this.kernel.ready(this)
   }
 
   /** Ends the task's wait by an error. For whoever entered the trap, once. */
@@ -125,7 +126,7 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
     this.cancelledBy = scope
     const { trap } = this
     if (trap === null || !this.mustUnwind()) return
-    trap.undo(this as Task)
+    trap.undo(this)
     this.wakeThrow(this.unwinding())
   }
 
@@ -156,13 +157,14 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
     if (this.listeners !== null) for (const listener of this.listeners) listener(failed, result)
     // What was spawned into the task's own scope does not outlive it.
     if (this.tasks !== null && this.tasks.size > 0) this.cancel(`task ${this.name}, which it was part of, has ended`)
-    this.keeper.ended(this as Task, failed && !cancelled, result)
+    this.keeper.ended(this, failed && !cancelled, result)
   }
 
   /** True for a cancel of this task or of a scope that it lies in: an end that was asked for. */
   private isOwnCancel(error: unknown): boolean {
     if (!(error instanceof Cancelled)) return false
-    let scope: Scope | null = this as Scope
+    // eslint-disable-next-line @typescript-eslint/no-this-alias -- the first link of a chain
+    let scope: Scope | null = this
     while (scope !== null && scope !== error.scope) scope = scope.outer
     return scope !== null
   }

@@ -129,6 +129,9 @@ export function* waitWritable(descriptor: number): Coroutine<void> {
 function pollerOfCurrent(): NonNullable<Task['kernel']['poller']> {
   const { poller } = currentTask().kernel
   if (poller === null)
-    throw new GyreError('GYRE_IO_UNAVAILABLE', 'waiting for a descriptor needs the epoll io: Linux, the main thread, and koffi')
+    throw new GyreError(
+      'GYRE_IO_UNAVAILABLE',
+      'waiting for a descriptor needs the epoll io: Linux, the main thread, and koffi',
+    )
   return poller
 }

@@ -99,7 +99,7 @@ export class ReadJson extends BodyRead<unknown> {
   *[Symbol.iterator](): Coroutine<unknown> {
     const bytes = yield* this.body.gather()
     try {
-      return JSON.parse(bytes.toString('utf8'))
+      return JSON.parse(bytes.toString('utf8')) as unknown
     } catch (error) {
       throw new GyreError('GYRE_BODY_NOT_JSON', undefined, error)
     }

@@ -85,13 +85,15 @@ export class Connection implements Expiring, HangUpWatcher, StallWatch, BodyPort
     try {
       while (!this.over) {
         let head: RequestHead | GyreError | null = this.tryHead()
+        // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- tryHead and windDown change it
         while (head === null && !this.over) {
           yield* park(this.stream.readable)
           head = this.tryHead()
         }
         if (head === null) break
         if (head instanceof GyreError) yield* this.refuse(head)
-        else if (head.method === 'CONNECT') yield* this.refuse(new GyreError('GYRE_METHOD_REFUSED', 'CONNECT is for proxies'))
+        else if (head.method === 'CONNECT')
+          yield* this.refuse(new GyreError('GYRE_METHOD_REFUSED', 'CONNECT is for proxies'))
         else yield* this.exchange(head)
       }
     } catch (error) {

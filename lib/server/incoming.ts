@@ -85,7 +85,7 @@ export class Incoming implements BodySource {
    */
   *discard(limit: number): Coroutine<boolean> {
     if (this.outstanding !== Infinity && this.outstanding > limit) return false
-    for (let left = limit; left >= 0; ) {
+    for (let left = limit; left >= 0;) {
       const piece = yield* this.readBody()
       if (piece === null) return true
       left -= piece.length

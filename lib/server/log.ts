@@ -60,6 +60,8 @@ export function formatEvent(event: LogEvent): string {
 
 /** Keeps a client from writing lines, or escape sequences, of its own into a log (CVE-2020-7694). */
 function escapeControls(text: string): string {
-  // eslint-disable-next-line no-control-regex -- they are what is looked for
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
+  return text.replace(
+    /[\u0000-\u001f\u007f-\u009f]/g,
+    (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  )
 }

@@ -43,7 +43,8 @@ export function checkServerOptions(options: ServerOptions): void {
   const { cancelOnDisconnect, log } = options
   if (cancelOnDisconnect !== undefined && typeof cancelOnDisconnect !== 'boolean')
     throw badOption('cancelOnDisconnect must be true or false')
-  if (log !== undefined && log !== false && typeof log !== 'function') throw badOption('log must be a function, or false')
+  if (log !== undefined && log !== false && typeof log !== 'function')
+    throw badOption('log must be a function, or false')
 }
 
 /** @throws GyreError `GYRE_BAD_OPTION` */
@@ -53,8 +54,10 @@ export function checkListenOptions(options: ListenOptions): void {
   if ((port === undefined) === (path === undefined)) throw badOption('listen() needs either a port or a path')
   if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= HIGHEST_PORT))
     throw badOption(`port must be a whole number from 0 to ${HIGHEST_PORT}, not ${String(port)}`)
-  if (path !== undefined && (path === '' || host !== undefined)) throw badOption('path must not be empty, and goes without host')
-  if (!(Number.isInteger(backlog) && backlog > 0)) throw badOption(`backlog must be a whole number above 0, not ${String(backlog)}`)
+  if (path !== undefined && (path === '' || host !== undefined))
+    throw badOption('path must not be empty, and goes without host')
+  if (!(Number.isInteger(backlog) && backlog > 0))
+    throw badOption(`backlog must be a whole number above 0, not ${String(backlog)}`)
 }
 
 /**
@@ -68,7 +71,11 @@ export async function resolveAddress(options: ListenOptions): Promise<ListenAddr
   try {
     return { address: (await lookup(host)).address, port, backlog }
   } catch (error) {
-    throw new GyreError('GYRE_ADDRESS_UNKNOWN', `the name ${host} cannot be looked up: use an address, or a name of this machine`, error)
+    throw new GyreError(
+      'GYRE_ADDRESS_UNKNOWN',
+      `the name ${host} cannot be looked up: use an address, or a name of this machine`,
+      error,
+    )
   }
 }
 

@@ -56,10 +56,18 @@ export class Outgoing implements ResponseSink {
   tryFinish(response: Response, goOn: boolean): true | undefined {
     const { head, outlet } = this
     const { payload, status } = response
-    if (this.sent !== null || response.ownHeaders !== null || response.reason !== undefined || typeof payload !== 'string') return undefined
-    if (!goOn || !head.keepAlive || head.minor === 0 || this.incoming !== null || head.method === 'HEAD') return undefined
+    if (
+      this.sent !== null ||
+      response.ownHeaders !== null ||
+      response.reason !== undefined ||
+      typeof payload !== 'string'
+    )
+      return undefined
+    if (!goOn || !head.keepAlive || head.minor === 0 || this.incoming !== null || head.method === 'HEAD')
+      return undefined
     if (payload.length > PLAIN_LENGTH || response.contentType === '') return undefined
-    if (!(status >= LOWEST_STATUS && status <= HIGHEST_STATUS) || isBodiless(status) || !isAscii(payload)) return undefined
+    if (!(status >= LOWEST_STATUS && status <= HIGHEST_STATUS) || isBodiless(status) || !isAscii(payload))
+      return undefined
     const text = plainHead(status, response.contentType, payload.length, this.server.dateLine()) + payload
     if (!outlet.tryText(text)) return undefined
     this.finished = true
@@ -85,7 +93,10 @@ export class Outgoing implements ResponseSink {
       if (payload.length > 0) yield* this.writeBody(this.sent, payload)
       const { framing, hasBody, length } = this.sent
       if (hasBody && length !== undefined && this.sentBytes < length)
-        throw new GyreError('GYRE_LENGTH_MISMATCH', `Content-Length is ${length}, and the body has ${this.sentBytes} bytes`)
+        throw new GyreError(
+          'GYRE_LENGTH_MISMATCH',
+          `Content-Length is ${length}, and the body has ${this.sentBytes} bytes`,
+        )
       if (hasBody && framing === 'chunked') yield* this.outlet.write(LAST_CHUNK, '')
       this.finished = true
       return this.sent.keepAlive && goOn
@@ -134,16 +145,18 @@ export class Outgoing implements ResponseSink {
   /** The answer to what could not be read as a request; the connection ends after it. */
   static refusal(error: GyreError, date: string): string {
     const text = errorText(error.status, error)
-    return responseHead({
-      method: 'GET',
-      minor: 1,
-      status: error.status,
-      fields: null,
-      contentType: 'text/plain; charset=utf-8',
-      length: Buffer.byteLength(text),
-      keepAlive: false,
-      date,
-    }).text + text
+    return (
+      responseHead({
+        method: 'GET',
+        minor: 1,
+        status: error.status,
+        fields: null,
+        contentType: 'text/plain; charset=utf-8',
+        length: Buffer.byteLength(text),
+        keepAlive: false,
+        date,
+      }).text + text
+    )
   }
 
   private plan(response: Response, length: number | undefined, goOn: boolean): PlannedHead {
@@ -201,5 +214,7 @@ function isAscii(text: string): boolean {
  */
 function errorText(status: number, error: unknown): string {
   const reason = `${status} ${reasonOf(status)}`
-  return status < 500 && error instanceof Error && error.message !== '' ? `${reason}: ${error.message}\n` : `${reason}\n`
+  return status < 500 && error instanceof Error && error.message !== ''
+    ? `${reason}: ${error.message}\n`
+    : `${reason}\n`
 }

@@ -70,7 +70,10 @@ export class Server implements ServerContext, TaskKeeper {
     this.io = chooseIo(options.io)
     this.scope = new Scope(kernel, null, false)
     this.noBody = new NoBody(kernel)
-    const toStandardError = lineLogger(() => kernel.host.now(), (line) => process.stderr.write(line))
+    const toStandardError = lineLogger(
+      () => kernel.host.now(),
+      (line) => process.stderr.write(line),
+    )
     this.log = options.log === false ? () => undefined : (options.log ?? toStandardError)
   }
 
@@ -92,7 +95,8 @@ export class Server implements ServerContext, TaskKeeper {
    */
   listen(options: ListenOptions): Task<ServerAddress> {
     checkListenOptions(options)
-    if (this.phase !== 'open') throw new GyreError('GYRE_SERVER_STATE', 'the server was closed: make a new one to listen again')
+    if (this.phase !== 'open')
+      throw new GyreError('GYRE_SERVER_STATE', 'the server was closed: make a new one to listen again')
     return this.kernel.spawn(this.open(options), { name: 'listen' })
   }
 
@@ -102,7 +106,7 @@ export class Server implements ServerContext, TaskKeeper {
     this.counts.accepted++
     const connection = new Connection(this, stream)
     const task = this.kernel.start(connection.serve(), 'connection', this.scope, this)
-    this.connections.set(task as Task, connection)
+    this.connections.set(task, connection)
   }
 
   /**
@@ -179,7 +183,7 @@ export class Server implements ServerContext, TaskKeeper {
   private *acceptFrom(listener: Listener): Coroutine<void> {
     while (this.listeners.has(listener)) {
       try {
-        let batch = SIZES.acceptBatch
+        let batch: number = SIZES.acceptBatch
         for (let stream; batch > 0 && (stream = listener.tryAccept()) !== null; batch--) this.serve(stream)
         if (batch > 0) yield* park(listener.acceptable)
         else yield* giveWay()

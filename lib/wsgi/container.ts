@@ -30,9 +30,11 @@ const NO_BODY = Buffer.alloc(0)
  * @see PEP 3333
  */
 export function wsgi(app: WsgiApp): Handler {
-  if (typeof app !== 'function') throw new GyreError('GYRE_WSGI_APP', 'a WSGI application is a function of (environ, startResponse)')
+  if (typeof app !== 'function')
+    throw new GyreError('GYRE_WSGI_APP', 'a WSGI application is a function of (environ, startResponse)')
   // A plain function where nothing has to be waited for, so that the common call costs no generator.
-  return (request, response) => (request.hasBody ? serveBody(app, request, response) : call(app, request, response, NO_BODY))
+  return (request, response) =>
+    request.hasBody ? serveBody(app, request, response) : call(app, request, response, NO_BODY)
 }
 
 function* serveBody(app: WsgiApp, request: Request, response: Response): Coroutine<void> {
@@ -62,7 +64,7 @@ function* send(result: WsgiResult, starter: Starter, response: Response): Corout
     yield* sendWritten(starter, response)
     iterator = iteratorOf(result)
     for (;;) {
-      const { done, value } = iterator.next()
+      const { done, value } = iterator.next() as IteratorResult<unknown, unknown>
       // W28: what was written came before what is yielded.
       yield* sendWritten(starter, response)
       if (done === true) {
@@ -90,7 +92,12 @@ function* sendWritten(starter: Starter, response: Response): Coroutine<void> {
 
 function iteratorOf(result: WsgiResult): Iterator<Uint8Array> {
   // A string or bytes can be iterated too, one letter at a time, and are always a mistake.
-  if (typeof result !== 'object' || (result as unknown) === null || result instanceof Uint8Array || !(Symbol.iterator in result))
+  if (
+    typeof result !== 'object' ||
+    (result as unknown) === null ||
+    result instanceof Uint8Array ||
+    !(Symbol.iterator in result)
+  )
     throw new GyreError('GYRE_WSGI_APP', 'an application returns an iterable of chunks, such as an array of buffers')
   return result[Symbol.iterator]()
 }

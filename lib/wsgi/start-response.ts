@@ -54,7 +54,7 @@ export class Starter {
     response.status = Number(parts[1])
     response.reason = parts[2]
     response.headers.clear()
-    for (const pair of headers) this.addHeader(pair)
+    for (const pair of headers as readonly unknown[]) this.addHeader(pair)
     return this.write
   }
 
@@ -67,10 +67,11 @@ export class Starter {
     if (chunk.length > 0) this.written.push(Uint8Array.from(chunk))
   }
 
-  private addHeader(pair: readonly [name: string, value: string]): void {
+  private addHeader(pair: unknown): void {
     if (!Array.isArray(pair) || pair.length !== 2) throw failed('each header must be a pair of name and value')
-    const [name, value] = pair
-    if (typeof name !== 'string' || typeof value !== 'string') throw failed('names and values of headers must be strings')
+    const [name, value] = pair as unknown[]
+    if (typeof name !== 'string' || typeof value !== 'string')
+      throw failed('names and values of headers must be strings')
     if (!allowedNames.has(name)) {
       if (HOP_BY_HOP.has(name.toLowerCase())) throw failed(`${name} is about the connection: the server sets it`)
       if (allowedNames.size < ALLOWED_NAMES) allowedNames.add(name)
@@ -83,7 +84,8 @@ const WRITE_ALLOWANCE = 64
 
 /** @throws GyreError `GYRE_WSGI_CHUNK` */
 export function mustBeBytes(chunk: unknown): asserts chunk is Uint8Array {
-  if (!(chunk instanceof Uint8Array)) throw new GyreError('GYRE_WSGI_CHUNK', `a chunk must be bytes, not ${typeof chunk}`)
+  if (!(chunk instanceof Uint8Array))
+    throw new GyreError('GYRE_WSGI_CHUNK', `a chunk must be bytes, not ${typeof chunk}`)
 }
 
 function failed(detail: string): GyreError {

@@ -39,7 +39,10 @@ describe.skipIf(kind !== 'epoll')('descriptors (skipped on the node io: Node can
 
   test('a plain file cannot be waited for, and two tasks cannot wait for one descriptor', async () => {
     const file = openSync('/etc/passwd', 'r')
-    await expect(run(() => waitReadable(file))).rejects.toMatchObject({ code: 'GYRE_IO_FAILED', message: expect.stringContaining('EPERM') as string })
+    await expect(run(() => waitReadable(file))).rejects.toMatchObject({
+      code: 'GYRE_IO_FAILED',
+      message: expect.stringContaining('EPERM') as string,
+    })
     closeSync(file)
   })
 

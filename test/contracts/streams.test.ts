@@ -124,7 +124,9 @@ describe(`a byte stream of the ${kind} io`, () => {
 
   test('a wait that is cancelled leaves the stream whole', async () => {
     const { stream, peer } = await pair()
-    await expect(run(() => withTimeout(5, readSome(stream, Buffer.alloc(10))))).rejects.toMatchObject({ code: 'GYRE_TIMEOUT' })
+    await expect(run(() => withTimeout(5, readSome(stream, Buffer.alloc(10))))).rejects.toMatchObject({
+      code: 'GYRE_TIMEOUT',
+    })
     peer.write('after')
     expect(await read(stream)).toBe('after')
   })
@@ -135,7 +137,9 @@ describe(`a byte stream of the ${kind} io`, () => {
     await new Promise((resolve) => setTimeout(resolve, 5))
     stream.close()
     await expect(reading).rejects.toMatchObject({ code: 'GYRE_STREAM_CLOSED' })
-    expect(() => stream.tryWrite(Buffer.alloc(1), 0, 1)).toThrow(expect.objectContaining({ code: 'GYRE_STREAM_CLOSED' }))
+    expect(() => stream.tryWrite(Buffer.alloc(1), 0, 1)).toThrow(
+      expect.objectContaining({ code: 'GYRE_STREAM_CLOSED' }),
+    )
     stream.close()
     stream.reset()
   })

@@ -52,8 +52,14 @@ describe('examples', () => {
   test('02-stream-body', async () => {
     const { url } = await start('02-stream-body')
     const sent = Buffer.alloc(3_000_000, 'x')
-    const { size, sha256 } = (await (await fetch(`${url}hash`, { method: 'POST', body: sent })).json()) as Record<string, unknown>
-    expect([size, sha256]).toEqual([3_000_000, (await import('node:crypto')).createHash('sha256').update(sent).digest('hex')])
+    const { size, sha256 } = (await (await fetch(`${url}hash`, { method: 'POST', body: sent })).json()) as Record<
+      string,
+      unknown
+    >
+    expect([size, sha256]).toEqual([
+      3_000_000,
+      (await import('node:crypto')).createHash('sha256').update(sent).digest('hex'),
+    ])
     expect((await (await fetch(`${url}count`)).text()).trimEnd().split('\n')).toHaveLength(100_000)
   })
 
@@ -90,7 +96,10 @@ test('a worker thread serves through the node io, and says why', async () => {
     worker.once('message', resolve)
     worker.once('error', reject)
   })
-  expect(await (await fetch(url)).json()).toEqual({ kind: 'node', why: 'a worker thread has no loop that epoll could be a guest of' })
+  expect(await (await fetch(url)).json()).toEqual({
+    kind: 'node',
+    why: 'a worker thread has no loop that epoll could be a guest of',
+  })
   worker.postMessage('stop')
   expect(await new Promise((resolve) => worker.once('exit', resolve))).toBe(0)
 })
@@ -101,14 +110,21 @@ test('statistics say which io serves', async () => {
 })
 
 const curl = existsSync('/usr/bin/curl')
-test.skipIf(!curl)('curl: uploads, Expect, HTTP/1.0, HEAD, ranges of keep-alive (skipped where curl, package curl, is missing)', async () => {
-  const { url } = await serve(function* (request, response) {
-    response.text(`${request.method} ${request.httpVersion} ${(yield* request.bytes()).length}`)
-  })
-  const ask = async (...args: string[]) => (await run('curl', ['-sS', '--max-time', '10', ...args])).stdout
-  expect(await ask(url, url)).toBe('GET 1.1 0GET 1.1 0')
-  expect(await ask('-0', url)).toBe('GET 1.0 0')
-  expect(await ask('-I', url)).toContain('Content-Length: 10')
-  expect(await ask('--data-binary', `@${root}package-lock.json`, '-H', 'Expect: 100-continue', url)).toMatch(/^POST 1.1 \d{5,}$/)
-  expect(await ask('--data-binary', `@${root}package.json`, '-H', 'Transfer-Encoding: chunked', url)).toMatch(/^POST 1.1 \d{4}$/)
-})
+test.skipIf(!curl)(
+  'curl: uploads, Expect, HTTP/1.0, HEAD, ranges of keep-alive (skipped where curl, package curl, is missing)',
+  async () => {
+    const { url } = await serve(function* (request, response) {
+      response.text(`${request.method} ${request.httpVersion} ${(yield* request.bytes()).length}`)
+    })
+    const ask = async (...args: string[]) => (await run('curl', ['-sS', '--max-time', '10', ...args])).stdout
+    expect(await ask(url, url)).toBe('GET 1.1 0GET 1.1 0')
+    expect(await ask('-0', url)).toBe('GET 1.0 0')
+    expect(await ask('-I', url)).toContain('Content-Length: 10')
+    expect(await ask('--data-binary', `@${root}package-lock.json`, '-H', 'Expect: 100-continue', url)).toMatch(
+      /^POST 1.1 \d{5,}$/,
+    )
+    expect(await ask('--data-binary', `@${root}package.json`, '-H', 'Transfer-Encoding: chunked', url)).toMatch(
+      /^POST 1.1 \d{4}$/,
+    )
+  },
+)

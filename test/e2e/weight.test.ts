@@ -145,7 +145,9 @@ test('10,000 idle connections: small, all alive, and all given back', async () =
   const descriptors = server.descriptors()
   answered = 0
   for (let index = 0; index < count; index += 100) {
-    const batch = Array.from({ length: 100 }, () => connect({ port: (server as ServerProcess).port, host: '127.0.0.1' }))
+    const batch = Array.from({ length: 100 }, () =>
+      connect({ port: (server as ServerProcess).port, host: '127.0.0.1' }),
+    )
     sockets.push(...batch)
     await Promise.all(batch.map(ask))
   }
@@ -162,45 +164,49 @@ test('10,000 idle connections: small, all alive, and all given back', async () =
   await new Promise((resolve) => setTimeout(resolve, 300))
   expect(cpuTime(server.child.pid) - used).toBeLessThan(100)
   for (const socket of sockets) socket.destroy()
-  for (let tries = 0; tries < 200 && (await server.statistics()).connections > 0; tries++) await new Promise((resolve) => setTimeout(resolve, 20))
+  for (let tries = 0; tries < 200 && (await server.statistics()).connections > 0; tries++)
+    await new Promise((resolve) => setTimeout(resolve, 20))
   expect(await server.statistics()).toMatchObject({ connections: 0, running: 0 })
   expect(server.descriptors()).toBeLessThanOrEqual(descriptors + 1)
   if (kind === 'epoll') expect((await server.memory()) - before).toBeLessThan(10 * MB)
 }, 60_000)
 
-test.skipIf(kind !== 'epoll')('out of descriptors it rests, goes on serving, and takes the others in later', async () => {
-  server = await startServer(`(request, response) => { response.text('hello') }`, '{}', { descriptors: 64 })
-  const { port } = server
-  const open: { socket: Socket; text: string }[] = []
-  for (let index = 0; index < 100; index++) {
+test.skipIf(kind !== 'epoll')(
+  'out of descriptors it rests, goes on serving, and takes the others in later',
+  async () => {
+    server = await startServer(`(request, response) => { response.text('hello') }`, '{}', { descriptors: 64 })
+    const { port } = server
+    const open: { socket: Socket; text: string }[] = []
+    for (let index = 0; index < 100; index++) {
+      const socket = connect({ port, host: '127.0.0.1' })
+      const one = { socket, text: '' }
+      socket.on('error', () => undefined)
+      socket.on('data', (bytes) => (one.text += String(bytes)))
+      socket.write(GET)
+      open.push(one)
+    }
+    const served = (): number => open.filter(({ text }) => text !== '').length
+    await eventually(() => served() > 20)
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    const first = served()
+    expect(first).toBeLessThan(64)
+    expect(server.errors()).toContain('EMFILE')
+    // At rest: the listener is not tried again and again.
+    const used = cpuTime(server.child.pid)
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    expect(cpuTime(server.child.pid) - used).toBeLessThan(100)
+    for (const { socket, text } of open) if (text !== '') socket.destroy()
+    await eventually(() => served() > first, 'service for those who waited')
+    for (const { socket } of open) socket.destroy()
+    await eventually(() => open.every(({ socket }) => socket.destroyed))
     const socket = connect({ port, host: '127.0.0.1' })
-    const one = { socket, text: '' }
-    socket.on('error', () => undefined)
-    socket.on('data', (bytes) => (one.text += String(bytes)))
-    socket.write(GET)
-    open.push(one)
-  }
-  const served = (): number => open.filter(({ text }) => text !== '').length
-  await eventually(() => served() > 20)
-  await new Promise((resolve) => setTimeout(resolve, 300))
-  const first = served()
-  expect(first).toBeLessThan(64)
-  expect(server.errors()).toContain('EMFILE')
-  // At rest: the listener is not tried again and again.
-  const used = cpuTime(server.child.pid)
-  await new Promise((resolve) => setTimeout(resolve, 300))
-  expect(cpuTime(server.child.pid) - used).toBeLessThan(100)
-  for (const { socket, text } of open) if (text !== '') socket.destroy()
-  await eventually(() => served() > first, 'service for those who waited')
-  for (const { socket } of open) socket.destroy()
-  await eventually(() => open.every(({ socket }) => socket.destroyed))
-  const socket = connect({ port, host: '127.0.0.1' })
-  let text = ''
-  socket.on('data', (bytes) => (text += String(bytes)))
-  socket.write(GET.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'))
-  await eventually(() => text.endsWith('hello'))
-  expect(answers(text)).toMatchObject([{ status: 200, body: 'hello' }])
-})
+    let text = ''
+    socket.on('data', (bytes) => (text += String(bytes)))
+    socket.write(GET.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'))
+    await eventually(() => text.endsWith('hello'))
+    expect(answers(text)).toMatchObject([{ status: 200, body: 'hello' }])
+  },
+)
 
 test('a storm of resets at every phase leaves nothing behind', async () => {
   server = await startServer(
@@ -222,8 +228,13 @@ test('a storm of resets at every phase leaves nothing behind', async () => {
       }),
     )
   }
-  for (let tries = 0; tries < 200 && (await server.statistics()).connections > 0; tries++) await new Promise((resolve) => setTimeout(resolve, 20))
-  expect(await server.statistics()).toMatchObject({ connections: 0, running: 0, kernel: { tasks: kind === 'epoll' ? 1 : 1 } })
+  for (let tries = 0; tries < 200 && (await server.statistics()).connections > 0; tries++)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  expect(await server.statistics()).toMatchObject({
+    connections: 0,
+    running: 0,
+    kernel: { tasks: kind === 'epoll' ? 1 : 1 },
+  })
   expect(server.descriptors()).toBeLessThanOrEqual(before)
   expect(await server.stop()).toBe(0)
 })

@@ -15,7 +15,10 @@ test('any sequence of setting, moving, cancelling and passing time fires what a 
       const model = new Map<number, number>()
       let now = 0
       const deadlines = new Deadlines()
-      const owners = Array.from({ length: 10 }, (_, who) => new Deadline({ expired: (at) => fired.push(`${who}@${at}`) }))
+      const owners = Array.from(
+        { length: 10 },
+        (_, who) => new Deadline({ expired: (at) => fired.push(`${who}@${at}`) }),
+      )
       for (const { kind, who, by } of steps) {
         if (kind === 'set') {
           deadlines.set(owners[who] as Deadline, now + by)

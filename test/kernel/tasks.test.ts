@@ -328,7 +328,6 @@ describe('time limits', () => {
           try {
             yield* sleep(1000)
           } finally {
-            // eslint-disable-next-line no-unsafe-finally -- cleanup that fails
             throw new Error('cleanup failed')
           }
         })
@@ -368,7 +367,6 @@ describe('nurseries', () => {
             try {
               yield* sleep(100)
             } finally {
-              // eslint-disable-next-line no-unsafe-finally -- cleanup that fails
               throw new Error('two')
             }
           })

@@ -15,7 +15,17 @@ type Outcome = string
 
 function describeHead(head: RequestHead): Outcome {
   const { method, target, minor, framing, contentLength, keepAlive, expectContinue, upgrade, fields } = head
-  return JSON.stringify({ method, target, minor, framing, contentLength, keepAlive, expectContinue, upgrade, raw: fields.toRaw() })
+  return JSON.stringify({
+    method,
+    target,
+    minor,
+    framing,
+    contentLength,
+    keepAlive,
+    expectContinue,
+    upgrade,
+    raw: fields.toRaw(),
+  })
 }
 
 function attempt(parse: () => Outcome): Outcome {
@@ -72,7 +82,9 @@ function readVectors(file: string): Vector[] {
     request: request
       .replaceAll('\n', '\r\n')
       .replace(/\\(?:x([0-9a-f]{2})|([rnt0\\]))/g, (_all, hex: string | undefined, char: string | undefined) =>
-        hex === undefined ? ({ r: '\r', n: '\n', t: '\t', '0': '\0', '\\': '\\' })[char as 'r'] : String.fromCharCode(Number.parseInt(hex, 16)),
+        hex === undefined
+          ? { r: '\r', n: '\n', t: '\t', '0': '\0', '\\': '\\' }[char as 'r']
+          : String.fromCharCode(Number.parseInt(hex, 16)),
       )
       .replaceAll('<CUT>', ''),
     outcome,
@@ -110,13 +122,21 @@ describe('sizes (H1, N 431 and 414)', () => {
   const small = resolveLimits({ headBytes: 200, targetBytes: 50, fieldCount: 3 })
   const cases: [name: string, request: string, code: string][] = [
     ['a head of just the size', `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(168)}\r\n\r\n`, '{'],
-    ['a head one byte too large', `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(169)}\r\n\r\n`, '431 GYRE_HEAD_TOO_LARGE'],
+    [
+      'a head one byte too large',
+      `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(169)}\r\n\r\n`,
+      '431 GYRE_HEAD_TOO_LARGE',
+    ],
     ['a head that does not end', `GET / HTTP/1.1\r\nX: ${'x'.repeat(300)}`, '431 GYRE_HEAD_TOO_LARGE'],
     ['a target of just the size', `GET /${'x'.repeat(49)} HTTP/1.1\r\nHost: a\r\n\r\n`, '{'],
     ['a target one byte too long', `GET /${'x'.repeat(50)} HTTP/1.1\r\nHost: a\r\n\r\n`, '414 GYRE_TARGET_TOO_LONG'],
     ['a target that does not end', `GET /${'x'.repeat(300)}`, '414 GYRE_TARGET_TOO_LONG'],
     ['just so many fields', 'GET / HTTP/1.1\r\nHost: a\r\nA: 1\r\nB: 2\r\n\r\n', '{'],
-    ['one field too many is refused, not dropped (F14)', 'GET / HTTP/1.1\r\nHost: a\r\nA: 1\r\nB: 2\r\nC: 3\r\n\r\n', '431 GYRE_TOO_MANY_FIELDS'],
+    [
+      'one field too many is refused, not dropped (F14)',
+      'GET / HTTP/1.1\r\nHost: a\r\nA: 1\r\nB: 2\r\nC: 3\r\n\r\n',
+      '431 GYRE_TOO_MANY_FIELDS',
+    ],
   ]
   test.each(cases)('%s', (_name, request, code) => {
     const result = whole(request, small)
@@ -127,15 +147,40 @@ describe('sizes (H1, N 431 and 414)', () => {
 
 test('any bytes at all give a head, wait for more, or are refused: never another error, however cut', () => {
   const piece = fc.oneof(
-    fc.constantFrom('GET ', 'POST ', '/', ' HTTP/1.1\r\n', 'Host: a\r\n', 'Content-Length: 5\r\n', '\r\n', '\n', '\r', ' ', ':', '\t'),
-    fc.constantFrom('Transfer-Encoding: chunked\r\n', 'Connection: close\r\n', 'Expect: 100-continue\r\n', 'X: y\r\n', '\0', '*'),
+    fc.constantFrom(
+      'GET ',
+      'POST ',
+      '/',
+      ' HTTP/1.1\r\n',
+      'Host: a\r\n',
+      'Content-Length: 5\r\n',
+      '\r\n',
+      '\n',
+      '\r',
+      ' ',
+      ':',
+      '\t',
+    ),
+    fc.constantFrom(
+      'Transfer-Encoding: chunked\r\n',
+      'Connection: close\r\n',
+      'Expect: 100-continue\r\n',
+      'X: y\r\n',
+      '\0',
+      '*',
+    ),
     fc.string({ unit: fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code)), maxLength: 8 }),
   )
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 12 }), fc.array(fc.nat(120), { maxLength: 6 }), (pieces, cuts) => {
       const text = pieces.join('')
       const result = whole(text)
-      expect(inPieces(text, cuts.sort((one, other) => one - other))).toBe(result)
+      expect(
+        inPieces(
+          text,
+          cuts.sort((one, other) => one - other),
+        ),
+      ).toBe(result)
     }),
     { numRuns: 3000 },
   )

@@ -10,40 +10,43 @@ import { eventually, serve } from '../support/serve.ts'
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 
 describe('the client goes away', () => {
-  test.each(['close', 'reset'])('while its handler sleeps (%s): every finally runs, and nothing is left', async (how) => {
-    const log: string[] = []
-    const { connect, server } = await serve(function* () {
-      try {
-        yield* nursery(function* (children) {
-          children.spawn(function* () {
-            try {
-              yield* sleep(60_000)
-            } finally {
-              yield* sleep(1)
-              log.push('child')
-            }
+  test.each(['close', 'reset'])(
+    'while its handler sleeps (%s): every finally runs, and nothing is left',
+    async (how) => {
+      const log: string[] = []
+      const { connect, server } = await serve(function* () {
+        try {
+          yield* nursery(function* (children) {
+            children.spawn(function* () {
+              try {
+                yield* sleep(60_000)
+              } finally {
+                yield* sleep(1)
+                log.push('child')
+              }
+            })
+            yield* sleep(60_000)
           })
-          yield* sleep(60_000)
-        })
-      } catch (error) {
-        log.push(error instanceof Cancelled ? 'cancelled' : String(error))
-        throw error
-      } finally {
-        log.push('finally')
-      }
-    })
-    const before = server.statistics().kernel
-    const client = await connect()
-    client.send(GET)
-    await eventually(() => server.statistics().running === 1)
-    if (how === 'close') client.socket.end()
-    else client.socket.resetAndDestroy()
-    await eventually(() => server.statistics().connections === 0, 'the end of the connection')
-    expect(log).toEqual(['child', 'cancelled', 'finally'])
-    const after = server.statistics()
-    expect(after).toMatchObject({ running: 0, gone: 1 })
-    expect(after.kernel).toMatchObject({ tasks: before.tasks, deadlines: before.deadlines })
-  })
+        } catch (error) {
+          log.push(error instanceof Cancelled ? 'cancelled' : String(error))
+          throw error
+        } finally {
+          log.push('finally')
+        }
+      })
+      const before = server.statistics().kernel
+      const client = await connect()
+      client.send(GET)
+      await eventually(() => server.statistics().running === 1)
+      if (how === 'close') client.socket.end()
+      else client.socket.resetAndDestroy()
+      await eventually(() => server.statistics().connections === 0, 'the end of the connection')
+      expect(log).toEqual(['child', 'cancelled', 'finally'])
+      const after = server.statistics()
+      expect(after).toMatchObject({ running: 0, gone: 1 })
+      expect(after.kernel).toMatchObject({ tasks: before.tasks, deadlines: before.deadlines })
+    },
+  )
 
   test('not cancelled where the option says so: a half-closed client gets its answer', async () => {
     const slow: Handler = function* (_request, response) {
@@ -180,7 +183,7 @@ test('a hundred pipelined requests cut at random places give the same answers as
   for (const seed of [1, 2, 3, 4, 5]) {
     const client = await connect()
     let state = seed
-    for (let at = 0; at < requests.length; ) {
+    for (let at = 0; at < requests.length;) {
       state = (state * 48_271) % 2_147_483_647
       const to = at + 1 + (state % 300)
       client.send(requests.slice(at, to))

@@ -136,10 +136,20 @@ describe('the response', () => {
     })
     const got = async (path: string) => (await exchange(GET.replace('/', path)))[0]
     expect(await got('/html')).toMatchObject({ body: '<p>', headers: { 'content-type': 'text/html; charset=utf-8' } })
-    expect(await got('/json')).toMatchObject({ status: 201, body: '{"a":1}', headers: { 'content-type': 'application/json' } })
-    expect(await got('/bytes')).toMatchObject({ body: '\x01\x02', headers: { 'content-type': 'application/octet-stream' } })
+    expect(await got('/json')).toMatchObject({
+      status: 201,
+      body: '{"a":1}',
+      headers: { 'content-type': 'application/json' },
+    })
+    expect(await got('/bytes')).toMatchObject({
+      body: '\x01\x02',
+      headers: { 'content-type': 'application/octet-stream' },
+    })
     expect(await got('/move')).toMatchObject({ status: 302, headers: { location: '/new' } })
-    expect(await got('/utf8')).toMatchObject({ body: Buffer.from('grün €').toString('latin1'), headers: { 'content-length': '9' } })
+    expect(await got('/utf8')).toMatchObject({
+      body: Buffer.from('grün €').toString('latin1'),
+      headers: { 'content-length': '9' },
+    })
     const none = await got('/none')
     expect(none).toMatchObject({ status: 204, body: '' })
     expect(none?.headers).not.toHaveProperty('content-length')
@@ -300,7 +310,8 @@ test('answers to pipelined requests come in order, whatever each takes', async (
     response.text(String(number))
   })
   let requests = ''
-  for (let number = 0; number < 100; number++) requests += `GET /${number} HTTP/1.1\r\nHost: a\r\n${number === 99 ? 'Connection: close\r\n' : ''}\r\n`
+  for (let number = 0; number < 100; number++)
+    requests += `GET /${number} HTTP/1.1\r\nHost: a\r\n${number === 99 ? 'Connection: close\r\n' : ''}\r\n`
   const got = await exchange(requests)
   expect(got.map(({ body }) => Number(body))).toEqual(Array.from({ length: 100 }, (_, number) => number))
 })
@@ -334,7 +345,9 @@ test('close<TAB> closes: the field is read by us, not by the parser', async () =
   const { exchange } = await serve(function* (_request, response) {
     response.text('x')
   })
-  const got = await exchange('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\t\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n')
+  const got = await exchange(
+    'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\t\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n',
+  )
   expect(got).toHaveLength(1)
 })
 

@@ -65,12 +65,20 @@ describe('bodies', () => {
       request.bodyLimit = request.path === '/more' ? 20 : 2
       response.text(yield* request.text())
     }, limits)
-    const of = (path: string) => `POST ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 12\r\n\r\nabcdefghijkl`
+    const of = (path: string) =>
+      `POST ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 12\r\n\r\nabcdefghijkl`
     expect(await exchange(of('/more'))).toMatchObject([{ status: 200, body: 'abcdefghijkl' }])
     expect(await exchange(of('/less'))).toMatchObject([{ status: 413 }])
   })
 
-  const malformed = ['x\r\n', '5\nhello', '3\r\nabcd\r\n', '+3\r\nabc\r\n0\r\n\r\n', '0x3\r\nabc\r\n', 'fffffffffffffffff\r\n']
+  const malformed = [
+    'x\r\n',
+    '5\nhello',
+    '3\r\nabcd\r\n',
+    '+3\r\nabc\r\n0\r\n\r\n',
+    '0x3\r\nabc\r\n',
+    'fffffffffffffffff\r\n',
+  ]
   test.each(malformed)('a malformed chunked body is a 400: %j (H5, F10)', async (body) => {
     const { exchange, events } = await serve(echo)
     const got = await exchange(post(`Transfer-Encoding: chunked\r\n\r\n${body}`))
@@ -103,15 +111,21 @@ describe('bodies', () => {
     })
     const of = (path: string) => `POST ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc`
     expect(await exchange(of('/'))).toMatchObject([{ status: 500 }])
-    expect(await exchange(of('/json'))).toMatchObject([{ status: 400, body: '400 Bad Request: The body is not valid JSON.\n' }])
+    expect(await exchange(of('/json'))).toMatchObject([
+      { status: 400, body: '400 Bad Request: The body is not valid JSON.\n' },
+    ])
   })
 
   test('what a handler leaves of a small body is dropped; of a large one, the connection (H6)', async () => {
     const { exchange, connect } = await serve(hello)
-    const small = await exchange(`${post('Content-Length: 5\r\n\r\nGET /')}GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`)
+    const small = await exchange(
+      `${post('Content-Length: 5\r\n\r\nGET /')}GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`,
+    )
     expect(small.map(({ status }) => status)).toEqual([200, 200])
     const client = await connect()
-    const text = await client.send(post(`Content-Length: 100000\r\n\r\n${'GET / HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(1000)}`)).end()
+    const text = await client
+      .send(post(`Content-Length: 100000\r\n\r\n${'GET / HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(1000)}`))
+      .end()
     expect(answers(text)).toMatchObject([{ status: 200, headers: { connection: 'close' } }])
   })
 })
@@ -205,7 +219,9 @@ test('connections beyond the limit are told so, and those within go on', async (
 describe('wrong options throw at once, and say what to do', () => {
   const make = (options: unknown) => () => createServer(options as ServerOptions, hello)
   test('of createServer', () => {
-    expect(make({ prot: 1 })).toThrow('createServer() has no option prot; there are: io, limits, cancelOnDisconnect, log')
+    expect(make({ prot: 1 })).toThrow(
+      'createServer() has no option prot; there are: io, limits, cancelOnDisconnect, log',
+    )
     expect(make({ limits: { headBites: 1 } })).toThrow('limits.headBites is not a limit')
     expect(make({ limits: { headBytes: -1 } })).toThrow('limits.headBytes must be a whole number above 0 or Infinity')
     expect(make({ limits: { headBytes: Infinity } })).toThrow('limits.headBytes cannot be more than 65536')
@@ -220,8 +236,12 @@ describe('wrong options throw at once, and say what to do', () => {
     expect(() => server.listen({})).toThrow('either a port or a path')
     expect(() => server.listen({ port: 1, path: 'x' })).toThrow('either a port or a path')
     expect(() => server.listen({ prot: 1 } as never)).toThrow('listen() has no option prot')
-    await expect(server.listen({ port: 0, host: 'no.such.name.invalid' })).rejects.toMatchObject({ code: 'GYRE_ADDRESS_UNKNOWN' })
-    await expect(server.listen({ port: 0, host: '203.0.113.1' })).rejects.toMatchObject({ code: 'GYRE_ADDRESS_UNKNOWN' })
+    await expect(server.listen({ port: 0, host: 'no.such.name.invalid' })).rejects.toMatchObject({
+      code: 'GYRE_ADDRESS_UNKNOWN',
+    })
+    await expect(server.listen({ port: 0, host: '203.0.113.1' })).rejects.toMatchObject({
+      code: 'GYRE_ADDRESS_UNKNOWN',
+    })
     await expect(server.listen({ path: '/no/such/folder/s' })).rejects.toMatchObject({ code: 'GYRE_ADDRESS_UNKNOWN' })
     const { port } = await server.listen({ port: 0, host: '127.0.0.1' })
     await expect(server.listen({ port, host: '127.0.0.1' })).rejects.toMatchObject({

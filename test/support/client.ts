@@ -100,7 +100,8 @@ export function answers(text: string): Answer[] {
     rest = rest.slice(end + 4)
     const [line, ...lines] = head.split('\r\n') as [string, ...string[]]
     const headers: Record<string, string> = {}
-    for (const field of lines) headers[field.slice(0, field.indexOf(':')).toLowerCase()] = field.slice(field.indexOf(':') + 2)
+    for (const field of lines)
+      headers[field.slice(0, field.indexOf(':')).toLowerCase()] = field.slice(field.indexOf(':') + 2)
     const status = Number(line.split(' ')[1])
     let body = ''
     if (headers['transfer-encoding'] === 'chunked') {

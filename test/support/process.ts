@@ -11,9 +11,16 @@ export interface ServerProcess {
   child: ChildProcess
   port: number
   /** Asks the process for its statistics. */
-  statistics(): Promise<{ connections: number; running: number; io: { kind: string }; rss: number; heap: number; kernel: { tasks: number } }>
+  statistics(): Promise<{
+    connections: number
+    running: number
+    io: { kind: string }
+    rss: number
+    heap: number
+    kernel: { tasks: number }
+  }>
   /** Resident memory in bytes, after a collection. */
-  memory(): Promise<number>
+  memory: () => Promise<number>
   descriptors(): number
   /** What it has written on standard error. */
   errors(): string
@@ -26,7 +33,11 @@ export interface ServerProcess {
  *
  * @param handler - the source of a handler; `gyre` holds what the package exports
  */
-export async function startServer(handler: string, options = '{}', limits: { descriptors?: number } = {}): Promise<ServerProcess> {
+export async function startServer(
+  handler: string,
+  options = '{}',
+  limits: { descriptors?: number } = {},
+): Promise<ServerProcess> {
   const program = `
     import * as gyre from '${dist}index.js'
     import { createHash } from 'node:crypto'
@@ -46,7 +57,12 @@ export async function startServer(handler: string, options = '{}', limits: { des
   let errors = ''
   child.stderr?.on('data', (bytes) => (errors += String(bytes)))
   const exited = new Promise<number | null>((resolve) => child.once('exit', resolve))
-  const message = <T>(): Promise<T> => new Promise((resolve) => child.once('message', (value) => { resolve(value as T) }))
+  const message = <T>(): Promise<T> =>
+    new Promise((resolve) =>
+      child.once('message', (value) => {
+        resolve(value as T)
+      }),
+    )
   const { port } = await message<{ port: number }>()
   const statistics: ServerProcess['statistics'] = () => {
     const answer = message<Awaited<ReturnType<ServerProcess['statistics']>>>()
@@ -74,6 +90,9 @@ export async function startServer(handler: string, options = '{}', limits: { des
 
 /** Processor time that a process has used, in milliseconds. */
 export function cpuTime(pid: number | undefined): number {
-  const fields = readFileSync(`/proc/${String(pid)}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
+  const fields =
+    readFileSync(`/proc/${String(pid)}/stat`, 'utf8')
+      .split(') ')[1]
+      ?.split(' ') ?? []
   return (Number(fields[11]) + Number(fields[12])) * 10
 }

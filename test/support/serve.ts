@@ -12,9 +12,9 @@ export interface Served {
   port: number
   url: string
   events: LogEvent[]
-  connect(options?: { allowHalfOpen?: boolean }): Promise<RawClient>
+  connect: (options?: { allowHalfOpen?: boolean }) => Promise<RawClient>
   /** Sends bytes on a connection of their own and gives the answers, once the server has ended it. */
-  exchange(bytes: string | Uint8Array): Promise<Answer[]>
+  exchange: (bytes: string | Uint8Array) => Promise<Answer[]>
 }
 
 const open: Server[] = []

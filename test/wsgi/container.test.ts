@@ -11,7 +11,11 @@ import { eventually, serve } from '../support/serve.ts'
 const TEXT = [['Content-Type', 'text/plain']] as const
 const bytes = (text: string): Buffer => Buffer.from(text, 'latin1')
 
-async function ask(app: WsgiApp, request = 'GET / HTTP/1.1\r\nHost: a\r\n', body = ''): Promise<Answer & { codes: string[] }> {
+async function ask(
+  app: WsgiApp,
+  request = 'GET / HTTP/1.1\r\nHost: a\r\n',
+  body = '',
+): Promise<Answer & { codes: string[] }> {
   const { exchange, events } = await serve(wsgi(app))
   const [answer] = await exchange(`${request}Connection: close\r\n\r\n${body}`)
   return { ...(answer as Answer), codes: events.map(({ code }) => code) }
@@ -80,7 +84,12 @@ describe('environ', () => {
     const { exchange } = await serve(mount({ '/old': app, '/': mount({ '/deep/er': app }) }))
     for (const path of ['/old', '/old/', '/old/a%20b', '/deep/er/x', '/older'])
       await exchange(`GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`)
-    expect(seen).toEqual([['/old', ''], ['/old', '/'], ['/old', '/a b'], ['/deep/er', '/x']])
+    expect(seen).toEqual([
+      ['/old', ''],
+      ['/old', '/'],
+      ['/old', '/a b'],
+      ['/deep/er', '/x'],
+    ])
   })
 
   test('W5: strings are bytes, one character each', async () => {
@@ -105,7 +114,14 @@ describe('environ', () => {
         const input = environ['wsgi.input']
         seen = [environ.CONTENT_LENGTH, environ.CONTENT_TYPE, environ['HTTP_CONTENT_LENGTH']]
         start('200 OK', TEXT)
-        const parts = [input.read(2), input.readline(), input.readline(2), ...input.readlines(), input.read(), input.read(5)]
+        const parts = [
+          input.read(2),
+          input.readline(),
+          input.readline(2),
+          ...input.readlines(),
+          input.read(),
+          input.read(5),
+        ]
         return [bytes(JSON.stringify(parts.map(String)))]
       },
       'POST / HTTP/1.1\r\nHost: a\r\nContent-Type: text/x\r\nTransfer-Encoding: chunked\r\n',

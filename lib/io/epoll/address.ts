@@ -20,7 +20,10 @@ export function encodeAddress(calls: Syscalls, where: ListenAddress): Buffer {
   if ('path' in where) {
     const path = Buffer.from(where.path)
     if (path.length >= UNIX_PATH)
-      throw new GyreError('GYRE_BAD_OPTION', `the path of a unix socket has room for ${UNIX_PATH - 1} bytes, this one has ${path.length}`)
+      throw new GyreError(
+        'GYRE_BAD_OPTION',
+        `the path of a unix socket has room for ${UNIX_PATH - 1} bytes, this one has ${path.length}`,
+      )
     const bytes = Buffer.alloc(FAMILY_BYTES + path.length + 1)
     bytes.writeUInt16LE(sys.AF_UNIX, 0)
     path.copy(bytes, FAMILY_BYTES)

@@ -98,7 +98,8 @@ export class FdListener implements Listener, EventSource {
 
   private option(level: number, name: number, value: Int32Array): void {
     const at = this.calls.addressOf(new Uint8Array(value.buffer))
-    if (this.calls.setsockopt(this.descriptor, level, name, at, value.byteLength) < 0) throw ioFailed(this.calls, 'setsockopt')
+    if (this.calls.setsockopt(this.descriptor, level, name, at, value.byteLength) < 0)
+      throw ioFailed(this.calls, 'setsockopt')
   }
 
   private refused(where: ListenAddress): GyreError {

@@ -67,7 +67,8 @@ export class EpollPoller implements Poller {
     const count = this.calls.epoll_wait(this.epoll, this.batchAddress, SIZES.epollEvents, 0)
     for (let index = 0, word = 0; index < count; index++, word += EVENT_WORDS) {
       const source = sources[batch[word + DATA_WORD] as number]
-      if (source !== undefined && source.generation === batch[word + DATA_WORD + 1]) source.onEvents(batch[word] as number)
+      if (source !== undefined && source.generation === batch[word + DATA_WORD + 1])
+        source.onEvents(batch[word] as number)
     }
     // Under load the next events are there by the time these are served: come back without being called.
     if (count > 0) this.host.requestTick()

@@ -55,29 +55,29 @@ const UV_READABLE = 1
 
 /** The system calls that Gyre makes. Where libc reports by errno, `errno()` tells right after the call. */
 export interface Syscalls {
-  socket(family: number, type: number, protocol: number): number
-  bind(descriptor: number, address: number, length: number): number
-  listen(descriptor: number, backlog: number): number
-  accept4(descriptor: number, address: number, length: number, flags: number): number
-  connect(descriptor: number, address: number, length: number): number
-  setsockopt(descriptor: number, level: number, name: number, value: number, length: number): number
-  getsockname(descriptor: number, address: number, length: number): number
-  getpeername(descriptor: number, address: number, length: number): number
-  recv(descriptor: number, bytes: number, length: number, flags: number): number
-  send(descriptor: number, bytes: number, length: number, flags: number): number
-  shutdown(descriptor: number, how: number): number
-  close(descriptor: number): number
-  epoll_create1(flags: number): number
-  epoll_ctl(epoll: number, operation: number, descriptor: number, event: number): number
-  epoll_wait(epoll: number, events: number, count: number, timeout: number): number
-  inet_pton(family: number, text: string, address: number): number
-  errno(): number
+  socket: (family: number, type: number, protocol: number) => number
+  bind: (descriptor: number, address: number, length: number) => number
+  listen: (descriptor: number, backlog: number) => number
+  accept4: (descriptor: number, address: number, length: number, flags: number) => number
+  connect: (descriptor: number, address: number, length: number) => number
+  setsockopt: (descriptor: number, level: number, name: number, value: number, length: number) => number
+  getsockname: (descriptor: number, address: number, length: number) => number
+  getpeername: (descriptor: number, address: number, length: number) => number
+  recv: (descriptor: number, bytes: number, length: number, flags: number) => number
+  send: (descriptor: number, bytes: number, length: number, flags: number) => number
+  shutdown: (descriptor: number, how: number) => number
+  close: (descriptor: number) => number
+  epoll_create1: (flags: number) => number
+  epoll_ctl: (epoll: number, operation: number, descriptor: number, event: number) => number
+  epoll_wait: (epoll: number, events: number, count: number, timeout: number) => number
+  inet_pton: (family: number, text: string, address: number) => number
+  errno: () => number
   /** Name and text of an error number, for messages. */
-  describe(errno: number): string
+  describe: (errno: number) => string
   /** The address of a buffer's first byte. The buffer must be kept as long as the address is used. */
-  addressOf(bytes: Uint8Array): number
+  addressOf: (bytes: Uint8Array) => number
   /** Has libuv watch a descriptor; it holds the process while `hold` says so. */
-  watchFromLibuv(descriptor: number, callback: () => void): LibuvWatch
+  watchFromLibuv: (descriptor: number, callback: () => void) => LibuvWatch
 }
 
 /** A watch by libuv's loop. */
@@ -87,6 +87,9 @@ export interface LibuvWatch {
 }
 
 type Koffi = typeof import('koffi')
+
+/** Makes a function of a C prototype; who calls it knows its type in TypeScript. */
+type Define = (prototype: string) => never
 
 let loaded: Syscalls | Error | undefined
 
@@ -111,8 +114,8 @@ export function syscalls(): Syscalls {
 
 function bindSyscalls(koffi: Koffi): Syscalls {
   const self = koffi.load(null)
-  const define = <F>(prototype: string): F => self.func(prototype) as unknown as F
-  const strerror = define<(errno: number) => string>('const char *strerror(int)')
+  const define: Define = (prototype) => self.func(prototype) as unknown as never
+  const strerror: (errno: number) => string = define('const char *strerror(int)')
   return {
     socket: define('int socket(int, int, int)'),
     bind: define('int bind(int, size_t, uint)'),
@@ -142,23 +145,23 @@ function nameOfErrno(koffi: Koffi, errno: number): string {
   return `errno ${errno}`
 }
 
-function watchFromLibuv(
-  koffi: Koffi,
-  define: <F>(prototype: string) => F,
-  descriptor: number,
-  callback: () => void,
-): LibuvWatch {
-  type OfHandle = (handle: unknown) => void
-  const loop = define<() => unknown>('void *uv_default_loop()')()
-  const size = define<(type: number) => number>('size_t uv_handle_size(int)')(UV_POLL)
+function watchFromLibuv(koffi: Koffi, define: Define, descriptor: number, callback: () => void): LibuvWatch {
+  const defaultLoop: () => unknown = define('void *uv_default_loop()')
+  const sizeOf: (type: number) => number | bigint = define('size_t uv_handle_size(int)')
+  const init: (loop: unknown, handle: unknown, descriptor: number) => number = define(
+    'int uv_poll_init(void *, void *, int)',
+  )
+  const start: (handle: unknown, events: number, callback: unknown) => number = define(
+    'int uv_poll_start(void *, int, void *)',
+  )
+  const ref: (handle: unknown) => void = define('void uv_ref(void *)')
+  const unref: (handle: unknown) => void = define('void uv_unref(void *)')
   // Outside of the garbage collector's reach, because libuv keeps the address; never freed, because
   // there is one for the life of the process.
-  const handle: unknown = koffi.alloc('uint8', Number(size))
+  const handle: unknown = koffi.alloc('uint8', Number(sizeOf(UV_POLL)))
   const onPoll = koffi.register(callback, koffi.pointer(koffi.proto('void gyre_on_poll(void *, int, int)')))
-  define<(loop: unknown, handle: unknown, fd: number) => number>('int uv_poll_init(void *, void *, int)')(loop, handle, descriptor)
-  define<(handle: unknown, events: number, callback: unknown) => number>('int uv_poll_start(void *, int, void *)')(handle, UV_READABLE, onPoll)
-  const ref = define<OfHandle>('void uv_ref(void *)')
-  const unref = define<OfHandle>('void uv_unref(void *)')
+  if (init(defaultLoop(), handle, descriptor) !== 0 || start(handle, UV_READABLE, onPoll) !== 0)
+    throw new Error('libuv does not watch the epoll descriptor')
   unref(handle)
   return {
     hold(held) {

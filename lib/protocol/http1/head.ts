@@ -88,18 +88,21 @@ export function refusal(result: number, reason: string): GyreError {
   // The preface of HTTP/2 (RFC 9113 section 3.4) is a well-formed request of a version that we do not speak.
   if (result === llhttp.HTTP2_PREFACE || (result === llhttp.INVALID_VERSION && reason === 'Invalid HTTP version'))
     return new GyreError('GYRE_UNKNOWN_VERSION')
-  if (reason.includes('Content-Length') || reason.includes('Transfer-Encoding')) return new GyreError('GYRE_BAD_FRAMING', reason)
+  if (reason.includes('Content-Length') || reason.includes('Transfer-Encoding'))
+    return new GyreError('GYRE_BAD_FRAMING', reason)
   return new GyreError('GYRE_MALFORMED_HEAD', reason)
 }
 
 /** RFC 9110 section 15.5.15. */
 export function checkTargetSize(size: number, limits: HeadLimits): void {
-  if (size > limits.targetBytes) throw new GyreError('GYRE_TARGET_TOO_LONG', `the target is longer than ${limits.targetBytes} bytes`)
+  if (size > limits.targetBytes)
+    throw new GyreError('GYRE_TARGET_TOO_LONG', `the target is longer than ${limits.targetBytes} bytes`)
 }
 
 /** RFC 6585 section 5. */
 export function checkHeadSize(size: number, limits: HeadLimits): void {
-  if (size > limits.headBytes) throw new GyreError('GYRE_HEAD_TOO_LARGE', `the head is larger than ${limits.headBytes} bytes`)
+  if (size > limits.headBytes)
+    throw new GyreError('GYRE_HEAD_TOO_LARGE', `the head is larger than ${limits.headBytes} bytes`)
 }
 
 // Which of the fields that concern us a head has, as bits.
@@ -183,7 +186,8 @@ function readSpecialFields(head: RequestHead, special: number): void {
   }
   // RFC 9110 section 10.1.1: from an HTTP/1.0 client it is ignored.
   if ((special & EXPECT) !== 0 && minor === 1) {
-    if (trimWhitespace(fields.get('expect') ?? '').toLowerCase() !== '100-continue') throw new GyreError('GYRE_UNKNOWN_EXPECTATION')
+    if (trimWhitespace(fields.get('expect') ?? '').toLowerCase() !== '100-continue')
+      throw new GyreError('GYRE_UNKNOWN_EXPECTATION')
     head.expectContinue = head.framing !== 'none'
   }
 }

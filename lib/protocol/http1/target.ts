@@ -62,7 +62,8 @@ export function checkTarget(method: string, target: string, host: string | undef
   checkHost(authority)
   // Two names for one request are how caches are poisoned; RFC 9112 section 3.2.2 would have us
   // believe the target and forget Host.
-  if (host !== undefined && host.toLowerCase() !== authority.toLowerCase()) throw badHost('Host differs from the authority of the target')
+  if (host !== undefined && host.toLowerCase() !== authority.toLowerCase())
+    throw badHost('Host differs from the authority of the target')
   checkOrigin(target)
 }
 

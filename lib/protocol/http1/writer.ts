@@ -61,7 +61,10 @@ function statusLine(status: number, reason: string | undefined): string {
 /** @throws GyreError `GYRE_BAD_STATUS` */
 function checkStatus(status: number): void {
   if (!(Number.isInteger(status) && status >= LOWEST_STATUS && status <= HIGHEST_STATUS))
-    throw new GyreError('GYRE_BAD_STATUS', `${String(status)} is not a status from ${LOWEST_STATUS} to ${HIGHEST_STATUS}`)
+    throw new GyreError(
+      'GYRE_BAD_STATUS',
+      `${String(status)} is not a status from ${LOWEST_STATUS} to ${HIGHEST_STATUS}`,
+    )
 }
 
 /**
@@ -96,7 +99,13 @@ export function responseHead(plan: ResponsePlan): PlannedHead {
   if (hasBody && announced !== undefined && plan.length !== undefined && announced !== plan.length)
     throw new GyreError('GYRE_LENGTH_MISMATCH', `Content-Length is ${announced}, and the body has ${plan.length} bytes`)
 
-  const framing: ResponseFraming = bodiless ? 'none' : length !== undefined ? 'length' : minor === 1 ? 'chunked' : 'close'
+  const framing: ResponseFraming = bodiless
+    ? 'none'
+    : length !== undefined
+      ? 'length'
+      : minor === 1
+        ? 'chunked'
+        : 'close'
   const wanted = plan.keepAlive && !(fields !== null && asksToClose(fields))
   const keepAlive = wanted && (framing !== 'close' || !hasBody)
 
@@ -139,7 +148,8 @@ function isOurs(name: string): boolean {
 }
 
 function announcedLength(fields: ResponseFields): number | undefined {
-  if (fields.has('transfer-encoding')) throw new GyreError('GYRE_BAD_HEADER', 'Transfer-Encoding is for the server to set')
+  if (fields.has('transfer-encoding'))
+    throw new GyreError('GYRE_BAD_HEADER', 'Transfer-Encoding is for the server to set')
   const text = fields.get('content-length')
   if (text === undefined) return undefined
   const length = Number(text)
@@ -149,5 +159,11 @@ function announcedLength(fields: ResponseFields): number | undefined {
 }
 
 function asksToClose(fields: ResponseFields): boolean {
-  return fields.get('connection')?.toLowerCase().split(',').some((token) => token.trim() === 'close') ?? false
+  return (
+    fields
+      .get('connection')
+      ?.toLowerCase()
+      .split(',')
+      .some((token) => token.trim() === 'close') ?? false
+  )
 }
