@@ -1,0 +1,42 @@
+/*
+ * The limit: an epoll loop that parses nothing and answers every read with the same bytes.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static const char answer[] = "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+                             "Content-Type: text/plain; charset=utf-8\r\nContent-Length: 13\r\n\r\nHello, World!";
+
+int main(int argc, char **argv) {
+  int on = 1, listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), epoll = epoll_create1(0);
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(argc > 1 ? atoi(argv[1]) : 0)};
+  struct epoll_event event = {.events = EPOLLIN, .data.fd = listener}, events[1024];
+  char input[65536];
+  inet_pton(AF_INET, "127.0.0.1", &address.sin_addr);
+  setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (bind(listener, (struct sockaddr *)&address, sizeof address) || listen(listener, 4096)) return 1;
+  epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event);
+  for (;;) {
+    int count = epoll_wait(epoll, events, 1024, -1);
+    for (int index = 0; index < count; index++) {
+      int fd = events[index].data.fd;
+      if (fd == listener) {
+        while ((fd = accept4(listener, 0, 0, SOCK_NONBLOCK)) >= 0) {
+          event.events = EPOLLIN;
+          event.data.fd = fd;
+          epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+        }
+      } else if (recv(fd, input, sizeof input, 0) > 0)
+        send(fd, answer, sizeof answer - 1, MSG_NOSIGNAL);
+      else
+        close(fd);
+    }
+  }
+}
