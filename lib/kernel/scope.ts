@@ -52,6 +52,8 @@ export class Scope implements Expiring {
   cancelled: Cancelled | null = null
   /** True when the grace after a cancel is over. */
   graceOver = false
+  /** How long cleanup may wait after a cancel, in milliseconds. */
+  grace: number
   /** The tasks that were spawned into this scope. */
   tasks: Set<Task> | null = null
   /** When the scope is to be cancelled, and after that when its grace ends. */
@@ -62,6 +64,7 @@ export class Scope implements Expiring {
     this.kernel = kernel
     this.outer = outer
     this.shielded = shielded
+    this.grace = kernel.cancelGrace
   }
 
   /** The task whose run this scope is a stretch of; null for a scope that only holds tasks. */
@@ -73,14 +76,13 @@ export class Scope implements Expiring {
    * Cancels all that runs in the scope. The second cancel of a scope does nothing.
    *
    * @param reason - in words, for reports
-   * @param grace - how long cleanup may wait, in milliseconds; the kernel's own without it
    */
-  cancel(reason: string = 'by cancel()', grace: number = this.kernel.cancelGrace): void {
+  cancel(reason: string = 'by cancel()'): void {
     if (this.cancelled !== null) return
     this.cancelled = new Cancelled(this, reason)
     if (!this.interruptAll()) return this.disarm()
     this.deadline ??= new Deadline(this)
-    this.kernel.deadlines.set(this.deadline, this.kernel.host.now() + grace)
+    this.kernel.deadlines.set(this.deadline, this.kernel.host.now() + this.grace)
   }
 
   /**

@@ -249,7 +249,10 @@ export class Connection implements Expiring, HangUpWatcher, StallWatch, BodyPort
 
   private openScope(): InnerScope {
     let scope = this.handling
-    if (scope === null || scope.cancelled !== null) this.handling = scope = new InnerScope(currentTask())
+    if (scope === null || scope.cancelled !== null) {
+      this.handling = scope = new InnerScope(currentTask())
+      scope.grace = this.server.limits.cancelGrace
+    }
     // A client that had gone before its turn came is not worked for. (RFC 9112 section 9.3 knows no
     // half-closed clients; those that are served anyway get what needs no waiting.)
     if (this.stream.peerEnded && this.server.cancelOnDisconnect) scope.cancel('the client has ended its side')

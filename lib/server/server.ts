@@ -69,6 +69,7 @@ export class Server implements ServerContext, TaskKeeper {
     this.cancelOnDisconnect = options.cancelOnDisconnect ?? true
     this.io = chooseIo(options.io)
     this.scope = new Scope(kernel, null, false)
+    this.scope.grace = this.limits.cancelGrace
     this.noBody = new NoBody(kernel)
     const toStandardError = lineLogger(
       () => kernel.host.now(),

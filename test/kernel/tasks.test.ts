@@ -215,7 +215,8 @@ describe('cancelling', () => {
         }
       })
       yield* sleep(1)
-      stubborn.cancel('stop', 100)
+      stubborn.grace = 100
+      stubborn.cancel('stop')
       try {
         yield* stubborn
       } catch (error) {

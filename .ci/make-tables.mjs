@@ -1,0 +1,36 @@
+/*
+ * Writes docs/errors.md and docs/limits.md from the tables of lib/base. With --print it prints them, for the test that
+ * compares.
+ */
+import { writeFileSync } from 'node:fs'
+import { ERRORS, LIMITS } from '../dist/base/index.js'
+
+const WHO = { client: 'the client', app: 'the application', operator: 'whoever set the server up', server: 'Gyre or the system' }
+
+let errors = `# Errors
+
+Every error that Gyre raises has a \`code\`, a \`status\` (what a client is answered, where there is one to answer) and
+a \`blame\`. Made from [lib/base/errors.ts](../lib/base/errors.ts) by \`.ci/make-tables.mjs\`.
+
+A task that is cancelled is thrown \`Cancelled\` (code \`GYRE_CANCELLED\`), which is no GyreError: let it pass.
+
+| code | status | whose fault | what it means |
+| --- | --- | --- | --- |
+`
+for (const [code, { status, blame, text }] of Object.entries(ERRORS))
+  errors += `| \`${code}\` | ${status === 0 ? 'none' : status} | ${WHO[blame]} | ${text} |\n`
+
+let limits = `# Limits
+
+All are on by default. Set them by name, \`createServer({ limits: { bodyBytes: 10_000_000 } }, handler)\`; \`Infinity\`
+lifts one that has no highest value. Made from [lib/base/limits.ts](../lib/base/limits.ts) by \`.ci/make-tables.mjs\`.
+
+| limit | default | highest | why | what others chose |
+| --- | --- | --- | --- | --- |
+`
+for (const [name, { value, unit, why, precedent, most }] of Object.entries(LIMITS))
+  limits += `| \`${name}\` | ${value.toLocaleString('en')} ${unit === 'count' ? '' : unit} | ${most === Infinity ? 'none' : most.toLocaleString('en')} | ${why} | ${precedent} |\n`
+
+const pages = { 'docs/errors.md': errors, 'docs/limits.md': limits }
+if (process.argv.includes('--print')) process.stdout.write(JSON.stringify(pages))
+else for (const [path, text] of Object.entries(pages)) writeFileSync(new URL(`../${path}`, import.meta.url), text)
