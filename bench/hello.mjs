@@ -83,7 +83,9 @@ function wrk(port, seconds) {
 let port = 21_000 + (process.pid % 5000)
 async function measure(name) {
   const own = ++port
-  const child = spawn('taskset', ['-c', '0', ...servers.get(name), String(own)], { stdio: ['ignore', 'ignore', 'inherit'] })
+  const child = spawn('taskset', ['-c', '0', ...servers.get(name), String(own)], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
   try {
     await reachable(own)
     await wrk(own, 1)

@@ -125,6 +125,9 @@ export const SIZES = {
   acceptPause: 100,
   /** Length of the queue of connections that the operating system completed and we did not accept yet. */
   backlog: 4_096,
+  /** Bytes of a stream that are written before other tasks have their turn, and what each write counts as besides. */
+  turn: 262_144,
+  turnPerWrite: 4_096,
   /** Milliseconds in a second. */
   second: 1_000,
   /** Events taken from one epoll_wait. */

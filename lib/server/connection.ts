@@ -14,7 +14,7 @@
 import { GyreError, SIZES, statusOf } from '../base/index.ts'
 import { END, WOULD_WAIT } from '../io/index.ts'
 import type { ByteStream, Endpoint, HangUpWatcher } from '../io/index.ts'
-import { Cancelled, Deadline, InnerScope, currentTask, park } from '../kernel/index.ts'
+import { Cancelled, Deadline, InnerScope, currentTask, giveWay, park } from '../kernel/index.ts'
 import type { Coroutine, Expiring, Kernel, Task } from '../kernel/index.ts'
 import { PartialHead, headEnd, input, nextState, parseHead } from '../protocol/index.ts'
 import type { ConnectionEvent, ConnectionState, RequestHead } from '../protocol/index.ts'
@@ -83,7 +83,9 @@ export class Connection implements Expiring, HangUpWatcher, StallWatch, BodyPort
     this.running = task
     task.cork = this.outlet
     try {
-      while (!this.over) {
+      for (let served = false; !this.over; served = true) {
+        // A client that always has more is not served before all others.
+        if (served && this.ahead === null && (this.rest !== null || this.stream.readable.ready)) yield* giveWay()
         let head: RequestHead | GyreError | null = this.tryHead()
         // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- tryHead and windDown change it
         while (head === null && !this.over) {
@@ -367,6 +369,8 @@ export class Connection implements Expiring, HangUpWatcher, StallWatch, BodyPort
   }
 
   writeResumed(): void {
+    // The connection may have ended meanwhile, where another task than its own was writing.
+    if (this.state === 'closed') return
     this.advance('writeResumed')
     this.noticeGone()
   }

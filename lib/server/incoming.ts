@@ -4,6 +4,7 @@
  */
 import { GyreError, SIZES } from '../base/index.ts'
 import { END, WOULD_WAIT } from '../io/index.ts'
+import { giveWay } from '../kernel/index.ts'
 import type { Coroutine, Kernel, Scope } from '../kernel/index.ts'
 import { ChunkedDecoder, input } from '../protocol/index.ts'
 import type { RequestHead } from '../protocol/index.ts'
@@ -51,6 +52,8 @@ export class Incoming implements BodySource {
   private readonly port: BodyPort
   private readonly decoder: ChunkedDecoder | null
   private remaining: number
+  /** The last read was a full one: a client that always has more is not read before all others. */
+  private eager = false
 
   constructor(port: BodyPort, head: RequestHead) {
     this.port = port
@@ -109,11 +112,14 @@ export class Incoming implements BodySource {
       rest.copy(input.bytes)
       return rest.length
     }
+    // Before the read and not after it: the input area is everybody's as soon as this task waits.
+    if (this.eager) yield* giveWay()
     for (;;) {
       const size = port.tryReadInput(SIZES.input)
       if (size === END) throw new GyreError('GYRE_BODY_TRUNCATED')
       if (size !== WOULD_WAIT) {
         this.awaited = false
+        this.eager = size === SIZES.input
         return size
       }
       if (this.awaited) port.sendContinue()

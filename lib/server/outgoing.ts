@@ -2,7 +2,8 @@
  * A response going out over a connection: in one piece where the handler gave it in one piece, else
  * chunk by chunk, framed as the head has announced (RFC 9112 section 6).
  */
-import { GyreError } from '../base/index.ts'
+import { GyreError, SIZES } from '../base/index.ts'
+import { giveWay } from '../kernel/index.ts'
 import type { Coroutine, Kernel, Scope } from '../kernel/index.ts'
 import { LAST_CHUNK, chunkHead, isBodiless, plainHead, reasonOf, responseHead } from '../protocol/index.ts'
 import type { PlannedHead, RequestHead } from '../protocol/index.ts'
@@ -28,6 +29,8 @@ export class Outgoing implements ResponseSink {
   /** The head that was sent, once it was. */
   private sent: PlannedHead | null = null
   private sentBytes = 0
+  /** What may be written before others have their turn, in bytes. */
+  private turn: number = SIZES.turn
 
   constructor(server: ServerContext, outlet: Outlet, head: RequestHead, incoming: Incoming | null, port: BodyPort) {
     this.server = server
@@ -121,6 +124,11 @@ export class Outgoing implements ResponseSink {
     } finally {
       this.outlet.release()
     }
+    // A client that reads as fast as we write must not keep all others waiting.
+    this.turn -= byteLength(chunk) + SIZES.turnPerWrite
+    if (this.turn > 0) return
+    this.turn = SIZES.turn
+    yield* giveWay()
   }
 
   /** Answers with an error instead of what the handler had begun to make. */

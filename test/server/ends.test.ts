@@ -1,6 +1,7 @@
 /*
  * How requests, connections and servers end before their time.
  */
+import { connect } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { Cancelled, createServer, nursery, sleep, spawn } from '../../lib/index.ts'
 import type { Handler } from '../../lib/index.ts'
@@ -192,6 +193,36 @@ test('a hundred pipelined requests cut at random places give the same answers as
     }
     expect(answers(await client.end()).map(({ body }) => body)).toEqual(expected)
   }
+})
+
+describe('fairness: one that always has more does not keep others waiting', () => {
+  const GET_CLOSE = 'GET /other HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
+  const flood: Handler = function* (request, response) {
+    if (request.path === '/other') return response.text('served')
+    if (request.path === '/up') {
+      request.bodyLimit = Infinity
+      while ((yield* request.read()) !== null);
+    } else for (;;) yield* response.write('x'.repeat(16))
+  }
+
+  test.each(['a download', 'an upload', 'pipelined requests'])('%s', async (kind) => {
+    const { exchange, port, server } = await serve(flood)
+    const socket = connect({ port, host: '127.0.0.1' })
+    socket.on('error', () => undefined)
+    socket.resume()
+    const pipelined = Buffer.from('GET /other HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(20_000))
+    const piece = kind === 'an upload' ? Buffer.alloc(1 << 20) : pipelined
+    if (kind === 'an upload') socket.write('POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000000\r\n\r\n')
+    if (kind === 'a download') socket.write(GET)
+    else for (let sent = 0; sent < 20; sent++) socket.write(piece)
+    await eventually(() => server.statistics().requests > 0)
+    for (let time = 0; time < 5; time++) {
+      const began = performance.now()
+      expect(await exchange(GET_CLOSE)).toMatchObject([{ body: 'served' }])
+      expect(performance.now() - began).toBeLessThan(1000)
+    }
+    socket.destroy()
+  })
 })
 
 test('two servers share the loop; a unix socket serves like a port and leaves no file', async () => {

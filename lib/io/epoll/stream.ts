@@ -143,8 +143,19 @@ export class FdStream implements ByteStream, EventSource {
   }
 }
 
+/** What recv() and send() report when nothing can reach the peer any more. */
+const PEER_GONE: readonly number[] = [
+  sys.ECONNRESET,
+  sys.EPIPE,
+  sys.ETIMEDOUT,
+  sys.ECONNABORTED,
+  sys.ENOTCONN,
+  sys.EHOSTUNREACH,
+  sys.ENETUNREACH,
+  sys.ENETDOWN,
+]
+
 function streamError(calls: Syscalls, call: string, errno: number): GyreError {
-  if (errno === sys.ECONNRESET || errno === sys.EPIPE || errno === sys.ETIMEDOUT)
-    return new GyreError('GYRE_PEER_GONE', `the peer is gone: ${calls.describe(errno)}`)
+  if (PEER_GONE.includes(errno)) return new GyreError('GYRE_PEER_GONE', `the peer is gone: ${calls.describe(errno)}`)
   return ioFailed(calls, call)
 }

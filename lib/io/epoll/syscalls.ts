@@ -35,20 +35,20 @@ export const EPOLLRDHUP = 0x2000
 export const EPOLLONESHOT = 1 << 30
 export const EPOLLET = 1 << 31
 
-export const EPERM = 1
-export const ENOENT = 2
 export const EINTR = 4
 export const EAGAIN = 11
 export const ENOMEM = 12
-export const EACCES = 13
 export const ENFILE = 23
 export const EMFILE = 24
 export const EPIPE = 32
-export const EADDRINUSE = 98
-export const EADDRNOTAVAIL = 99
+export const ENETDOWN = 100
+export const ENETUNREACH = 101
+export const ECONNABORTED = 103
 export const ECONNRESET = 104
 export const ENOBUFS = 105
+export const ENOTCONN = 107
 export const ETIMEDOUT = 110
+export const EHOSTUNREACH = 113
 
 const UV_POLL = 8
 const UV_READABLE = 1
