@@ -11,7 +11,12 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const tester = new RuleTester({
   languageOptions: {
     parser: tseslint.parser,
-    parserOptions: { project: `${root}/test/tsconfig.json`, tsconfigRootDir: root },
+    parserOptions: {
+      project: `${root}/test/tsconfig.json`,
+      tsconfigRootDir: root,
+      // In CI the parser would read the file from the disk once, and not the code of each case.
+      disallowAutomaticSingleRunInference: true,
+    },
   },
 })
 

@@ -36,7 +36,7 @@ export interface ServerProcess {
 export async function startServer(
   handler: string,
   options = '{}',
-  limits: { descriptors?: number } = {},
+  limits: { descriptors?: number; flags?: readonly string[] } = {},
 ): Promise<ServerProcess> {
   const program = `
     import * as gyre from '${dist}index.js'
@@ -50,7 +50,7 @@ export async function startServer(
     })
     const { port } = await server.listen({ port: 0, host: '127.0.0.1' })
     process.send({ port })`
-  const node = [process.execPath, '--expose-gc', '--input-type=module', '-e', program]
+  const node = [process.execPath, '--expose-gc', ...(limits.flags ?? []), '--input-type=module', '-e', program]
   const [command, ...args] =
     limits.descriptors === undefined ? node : ['sh', '-c', `ulimit -n ${limits.descriptors}; exec "$@"`, 'sh', ...node]
   const child = spawn(command as string, args, { stdio: ['ignore', 'inherit', 'pipe', 'ipc'] })
