@@ -313,7 +313,7 @@ export class Connection implements Expiring, HangUpWatcher, StallWatch, BodyPort
   /** Something went wrong that no answer can tell of. */
   private abandon(error: unknown): void {
     if (error instanceof GyreError && error.blame === 'client') {
-      this.server.counts.gone++
+      if (!this.idle) this.server.counts.gone++
       if (error.code === 'GYRE_WRITE_TIMEOUT') this.server.report(error, 0, this)
     } else if (!(error instanceof Cancelled)) this.server.report(error, 0, this)
     // Whatever was sent is not whole, and must not look so.

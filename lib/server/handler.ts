@@ -29,7 +29,7 @@ export type Handler = (request: Request, response: Response) => HandlerResult | 
 /** Waits for what a handler has returned. For handlers that call other handlers. */
 export function* finish(result: ReturnType<Handler>): Coroutine<void> {
   if (result === undefined) return
-  if (typeof result === 'object' && (result as unknown) !== null) {
+  if (typeof result === 'object' && (result as unknown) !== null && !Array.isArray(result)) {
     if (Symbol.iterator in result) {
       yield* result as Iterable<Trap>
       return

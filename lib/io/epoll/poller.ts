@@ -56,11 +56,6 @@ export class EpollPoller implements Poller {
     })
   }
 
-  /** How many descriptors are watched. */
-  get size(): number {
-    return this.watched
-  }
-
   poll(): void {
     if (this.watched === 0) return
     const { batch, sources } = this

@@ -26,7 +26,6 @@ export const SHUT_WR = 1
 
 export const EPOLL_CTL_ADD = 1
 export const EPOLL_CTL_DEL = 2
-export const EPOLL_CTL_MOD = 3
 export const EPOLLIN = 0x1
 export const EPOLLOUT = 0x4
 export const EPOLLERR = 0x8
@@ -59,7 +58,6 @@ export interface Syscalls {
   bind: (descriptor: number, address: number, length: number) => number
   listen: (descriptor: number, backlog: number) => number
   accept4: (descriptor: number, address: number, length: number, flags: number) => number
-  connect: (descriptor: number, address: number, length: number) => number
   setsockopt: (descriptor: number, level: number, name: number, value: number, length: number) => number
   getsockname: (descriptor: number, address: number, length: number) => number
   getpeername: (descriptor: number, address: number, length: number) => number
@@ -121,7 +119,6 @@ function bindSyscalls(koffi: Koffi): Syscalls {
     bind: define('int bind(int, size_t, uint)'),
     listen: define('int listen(int, int)'),
     accept4: define('int accept4(int, size_t, size_t, int)'),
-    connect: define('int connect(int, size_t, uint)'),
     setsockopt: define('int setsockopt(int, int, int, size_t, uint)'),
     getsockname: define('int getsockname(int, size_t, size_t)'),
     getpeername: define('int getpeername(int, size_t, size_t)'),
