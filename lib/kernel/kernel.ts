@@ -174,7 +174,7 @@ export class Kernel implements TaskKeeper {
 
   /** A task that nobody keeps has ended. */
   ended(task: Task, failed: boolean): void {
-    task.outer?.tasks?.delete(task)
+    task.outer?.leave(task)
     if (failed && !task.observed) this.failures.push(task)
   }
 

@@ -6,6 +6,7 @@
  * blocks and then throws: the one error, or an AggregateError of all of them in the order in which
  * they happened.
  */
+import { GyreError } from '../base/index.ts'
 import { operationOf } from './operation.ts'
 import type { Coroutine, Operation, Runnable } from './operation.ts'
 import { Spot } from './parking.ts'
@@ -35,8 +36,10 @@ export class Nursery implements TaskKeeper {
    * @param work - an operation, or a function that makes one
    * @param name - for reports
    * @returns the child; joining it is not needed
+   * @throws GyreError `GYRE_TASK_MISUSE` when the nursery has ended
    */
   spawn<T>(work: Runnable<T>, name?: string): Task<T> {
+    if (!this.scope.active) throw new GyreError('GYRE_TASK_MISUSE', 'a nursery that has ended takes no more children')
     return this.scope.kernel.start(operationOf(work), name, this.scope, this)
   }
 
@@ -46,7 +49,7 @@ export class Nursery implements TaskKeeper {
   }
 
   ended(task: Task, failed: boolean, failure: unknown): void {
-    this.scope.tasks?.delete(task)
+    this.scope.leave(task)
     if (failed) this.fail(failure)
     else if (failure instanceof Cancelled && failure.scope !== this.scope && failure.scope !== task)
       this.outerCancel = failure

@@ -72,13 +72,18 @@ export class Scope implements Expiring {
     return null
   }
 
+  /** False once the stretch is over: then there is nothing to cancel. */
+  get active(): boolean {
+    return true
+  }
+
   /**
    * Cancels all that runs in the scope. The second cancel of a scope does nothing.
    *
    * @param reason - in words, for reports
    */
   cancel(reason: string = 'by cancel()'): void {
-    if (this.cancelled !== null) return
+    if (this.cancelled !== null || !this.active) return
     this.cancelled = new Cancelled(this, reason)
     if (!this.interruptAll()) return this.disarm()
     this.deadline ??= new Deadline(this)
@@ -103,6 +108,13 @@ export class Scope implements Expiring {
     if (this.cancelled === null) return this.cancel(this.deadlineReason)
     this.graceOver = true
     this.interruptAll()
+  }
+
+  /** A task that was spawned into the scope has ended. */
+  leave(task: Task): void {
+    this.tasks?.delete(task)
+    // The last of those that had to be cancelled because the stretch was over: no grace runs any more.
+    if (!this.active && this.tasks?.size === 0) this.disarm()
   }
 
   /** Takes the scope's deadline back. */
@@ -130,6 +142,9 @@ function interruptWithin(task: Task, last: Scope): void {
 /** A scope around a stretch of a task's own code. */
 export class InnerScope extends Scope {
   private readonly owner: Task
+  private entered = false
+  /** The cancel that the task had been told of when this stretch began. */
+  private toldBefore: Scope | null = null
 
   constructor(task: Task, shielded: boolean = false) {
     super(task.kernel, task.scope, shielded)
@@ -140,8 +155,14 @@ export class InnerScope extends Scope {
     return this.owner
   }
 
+  override get active(): boolean {
+    return this.entered
+  }
+
   /** Begins the stretch; after `close` it may begin again. */
   open(): this {
+    this.entered = true
+    this.toldBefore = this.owner.told
     this.owner.scope = this
     if (this.shielded || this.cancelled !== null) this.owner.noticeCancel()
     return this
@@ -150,7 +171,11 @@ export class InnerScope extends Scope {
   /** Ends the stretch. Scopes end in the reverse order of their beginning; generators see to that. */
   close(): void {
     this.disarm()
+    this.entered = false
     this.owner.scope = this.outer as Scope
+    // Cleanup that runs in the grace of an outer cancel is not told of that one again, only because a
+    // scope inside it was cancelled as well.
+    if (this.owner.told === this) this.owner.told = this.toldBefore
     if (this.shielded || this.cancelled !== null) this.owner.noticeCancel()
   }
 }

@@ -99,6 +99,10 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
     return this.state === 'done' || this.state === 'failed' || this.state === 'cancelled'
   }
 
+  override get active(): boolean {
+    return !this.ended
+  }
+
   /** What the task waits for, in words; undefined while it does not wait. */
   get waitingFor(): string | undefined {
     return this.trap?.reason
@@ -148,6 +152,8 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
     this.disarm()
     this.trap = null
     this.result = result
+    // What was spawned into the task's own scope does not outlive it.
+    if (this.tasks !== null && this.tasks.size > 0) this.cancel(`task ${this.name}, which it was part of, has ended`)
     const cancelled = failed && this.isOwnCancel(result)
     this.state = cancelled ? 'cancelled' : failed ? 'failed' : 'done'
     if (this.joiners !== null) {
@@ -155,8 +161,6 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
       else this.joiners.wakeAll(result)
     }
     if (this.listeners !== null) for (const listener of this.listeners) listener(failed, result)
-    // What was spawned into the task's own scope does not outlive it.
-    if (this.tasks !== null && this.tasks.size > 0) this.cancel(`task ${this.name}, which it was part of, has ended`)
     this.keeper.ended(this, failed && !cancelled, result)
   }
 

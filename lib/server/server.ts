@@ -161,7 +161,7 @@ export class Server implements ServerContext, TaskKeeper {
 
   ended(task: Task, failed: boolean, failure: unknown): void {
     this.connections.delete(task)
-    this.scope.tasks?.delete(task)
+    this.scope.leave(task)
     if (failed) this.kernel.host.unobserved(failure, task)
     if (this.connections.size === 0) this.empty.wakeAll()
   }

@@ -13,7 +13,7 @@ import {
   withScope,
   withTimeout,
 } from '../../lib/kernel/index.ts'
-import type { Coroutine } from '../../lib/kernel/index.ts'
+import type { Coroutine, Nursery, Scope } from '../../lib/kernel/index.ts'
 import { resultOf, runMock } from '../support/mock-host.ts'
 
 function* forever(log: string[], name: string): Coroutine<never> {
@@ -285,6 +285,74 @@ describe('cancelling', () => {
     ).toBe('kept')
   })
 
+  test('a time limit inside cleanup does not have the outer cancel told again', () => {
+    const log: string[] = []
+    runMock(function* () {
+      const victim = currentTask().kernel.spawn(function* () {
+        try {
+          yield* sleep(1000)
+        } finally {
+          try {
+            yield* withTimeout(5, sleep(100))
+          } catch (error) {
+            log.push((error as { code: string }).code)
+          }
+          yield* sleep(10)
+          log.push('the rest of the cleanup')
+        }
+      })
+      yield* sleep(1)
+      victim.cancel()
+    })
+    expect(log).toEqual(['GYRE_TIMEOUT', 'the rest of the cleanup'])
+  })
+
+  test('two scopes cancelled at once are both told, the inner one first', () => {
+    const log: string[] = []
+    runMock(function* () {
+      yield* withScope(function* (outer) {
+        yield* withScope(function* (inner) {
+          inner.cancel('inner')
+          outer.cancel('outer')
+          try {
+            yield* sleep(10)
+          } catch (error) {
+            log.push((error as Error).message)
+            throw error
+          }
+        })
+        try {
+          yield* sleep(10)
+        } catch (error) {
+          log.push((error as Error).message)
+          throw error
+        }
+      })
+      log.push('after')
+      yield* sleep(10)
+      log.push('free')
+    })
+    expect(log).toEqual(['cancelled: inner', 'cancelled: outer', 'after', 'free'])
+  })
+
+  test('cancelling what has ended does nothing, and leaves no timer', () => {
+    const { kernel } = runMock(function* () {
+      const { kernel } = currentTask()
+      const done = kernel.spawn(sleep(1))
+      let left: Scope | undefined
+      yield* withScope(function* (scope) {
+        left = scope
+        yield* done
+      })
+      done.cancel()
+      left?.cancel()
+      expect([done.state, done.cancelled, left?.cancelled]).toEqual(['done', null, null])
+      expect(kernel.statistics().deadlines).toBe(0)
+      yield* sleep(1)
+    })
+    expect(kernel.statistics().deadlines).toBe(0)
+  })
+
   test('what was spawned into a scope ends with it', () => {
     const log: string[] = []
     runMock(function* () {
@@ -292,8 +360,9 @@ describe('cancelling', () => {
       const owner = kernel.spawn(sleep(10))
       kernel.spawn(forever(log, 'part'), { scope: owner })
       yield* owner
-      yield* sleep(1)
+      yield* giveWay()
       expect(log).toEqual(['part'])
+      expect(kernel.statistics().deadlines).toBe(0)
     })
   })
 })
@@ -390,6 +459,18 @@ describe('nurseries', () => {
       expect(result).toBe('body')
     })
     expect(elapsed).toBe(50)
+  })
+
+  test('one that has ended takes no more children', () => {
+    expect(() =>
+      resultOf(function* () {
+        let kept: Nursery | undefined
+        yield* nursery(function* (children) {
+          kept = children
+        })
+        kept?.spawn(sleep(1))
+      }),
+    ).toThrow('a nursery that has ended takes no more children')
   })
 
   test('cancelled from outside while it waits for its children, it has not done its work', () => {
