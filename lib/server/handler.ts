@@ -5,7 +5,7 @@
  */
 import { GyreError } from '../base/index.ts'
 import { waitPromise } from '../kernel/index.ts'
-import type { Coroutine, Operation, Trap } from '../kernel/index.ts'
+import type { Operation } from '../kernel/index.ts'
 import type { Request } from './request.ts'
 import type { Response } from './response.ts'
 
@@ -26,18 +26,23 @@ export type HandlerResult = Operation<unknown> | PromiseLike<unknown> | undefine
 // eslint-disable-next-line @typescript-eslint/no-invalid-void-type
 export type Handler = (request: Request, response: Response) => HandlerResult | void
 
-/** Waits for what a handler has returned. For handlers that call other handlers. */
-export function* finish(result: ReturnType<Handler>): Coroutine<void> {
-  if (result === undefined) return
+/** What to run after a handler that returned nothing. */
+const NOTHING: Operation<unknown> = {
+  [Symbol.iterator]: () => ({ next: () => ({ done: true, value: undefined }) }),
+}
+
+/**
+ * What is left to run of a handler that was called: `yield* finish(handler(request, response))`. For
+ * handlers that call other handlers.
+ *
+ * @param result - what the handler has returned
+ * @throws GyreError `GYRE_HANDLER_RESULT` for what is neither nothing, nor an operation, nor a promise
+ */
+export function finish(result: ReturnType<Handler>): Operation<unknown> {
+  if (result === undefined) return NOTHING
   if (typeof result === 'object' && (result as unknown) !== null && !Array.isArray(result)) {
-    if (Symbol.iterator in result) {
-      yield* result as Iterable<Trap>
-      return
-    }
-    if (typeof result.then === 'function') {
-      yield* waitPromise(result)
-      return
-    }
+    if (Symbol.iterator in result) return result
+    if (typeof result.then === 'function') return waitPromise(result)
   }
   throw new GyreError(
     'GYRE_HANDLER_RESULT',
