@@ -15,7 +15,7 @@ import { GyreError, SIZES, statusOf } from '../base/index.ts'
 import { END, WOULD_WAIT } from '../io/index.ts'
 import type { ByteStream, Endpoint, HangUpWatcher } from '../io/index.ts'
 import { Cancelled, Deadline, InnerScope, currentTask, giveWay, park } from '../kernel/index.ts'
-import type { Coroutine, Expiring, Kernel, Task } from '../kernel/index.ts'
+import type { Coroutine, Expiring, Kernel, Task, TaskKeeper } from '../kernel/index.ts'
 import { PartialHead, headEnd, input, nextState, parseHead } from '../protocol/index.ts'
 import type { ConnectionEvent, ConnectionState, RequestHead } from '../protocol/index.ts'
 import type { ServerContext } from './context.ts'
@@ -29,7 +29,7 @@ import { Request } from './request.ts'
 import type { RequestOrigin } from './request.ts'
 import { Response } from './response.ts'
 
-export class Connection implements Expiring, HangUpWatcher, StallWatch, BodyPort, RequestOrigin {
+export class Connection implements TaskKeeper, Expiring, HangUpWatcher, StallWatch, BodyPort, RequestOrigin {
   readonly kernel: Kernel
   readonly secure = false
   private readonly server: ServerContext
@@ -103,6 +103,11 @@ export class Connection implements Expiring, HangUpWatcher, StallWatch, BodyPort
     } finally {
       this.close()
     }
+  }
+
+  /** Its task has ended. */
+  ended(task: Task, failed: boolean, failure: unknown): void {
+    this.server.connectionEnded(task, failed, failure)
   }
 
   /** No further request is to be served: an idle connection ends now, a busy one after its answer. */

@@ -3,7 +3,7 @@
  */
 import type { Limits } from '../base/index.ts'
 import type { Endpoint } from '../io/index.ts'
-import type { Kernel } from '../kernel/index.ts'
+import type { Kernel, Task } from '../kernel/index.ts'
 import type { Handler } from './handler.ts'
 import type { NoBody } from './incoming.ts'
 import type { Request } from './request.ts'
@@ -35,6 +35,8 @@ export interface ServerContext {
   readonly noBody: NoBody
   /** The line of the Date field. */
   dateLine(): string
+  /** The task of a connection has ended. */
+  connectionEnded(task: Task, failed: boolean, failure: unknown): void
   /** Has a failure logged. */
   report(error: unknown, status: number, origin: { readonly remote: Endpoint }, request?: Request): void
 }

@@ -6,7 +6,7 @@ import type { Limits } from '../base/index.ts'
 import { chooseIo, homeKernel, openListener } from '../io/index.ts'
 import type { ByteStream, Endpoint, IoChoice, Listener } from '../io/index.ts'
 import { ParkingLot, Scope, giveWay, park, sleep, waitPromise } from '../kernel/index.ts'
-import type { Coroutine, Kernel, Task, TaskKeeper } from '../kernel/index.ts'
+import type { Coroutine, Kernel, Task } from '../kernel/index.ts'
 import { dateLine } from '../protocol/index.ts'
 import { Connection } from './connection.ts'
 import type { ServerContext, ServerCounts } from './context.ts'
@@ -38,7 +38,7 @@ export interface ServerStatistics extends Readonly<ServerCounts> {
 type Phase = 'open' | 'closing' | 'closed'
 
 /** Serves HTTP/1.1. Made by `createServer`. */
-export class Server implements ServerContext, TaskKeeper {
+export class Server implements ServerContext {
   readonly kernel: Kernel
   readonly limits: Limits
   readonly handler: Handler
@@ -47,7 +47,8 @@ export class Server implements ServerContext, TaskKeeper {
   readonly noBody: NoBody
   private readonly io: IoChoice
   private readonly log: Logger
-  private readonly connections = new Map<Task, Connection>()
+  /** The tasks of all connections; each is kept by its Connection. */
+  private readonly connections = new Set<Task>()
   private readonly listeners = new Map<Listener, ServerAddress>()
   /** All connections: cancelling it ends what a drain could not wait for. */
   private readonly scope: Scope
@@ -70,6 +71,7 @@ export class Server implements ServerContext, TaskKeeper {
     this.io = chooseIo(options.io)
     this.scope = new Scope(kernel, null, false)
     this.scope.grace = this.limits.cancelGrace
+    this.scope.tasks = this.connections
     this.noBody = new NoBody(kernel)
     const toStandardError = lineLogger(
       () => kernel.host.now(),
@@ -106,8 +108,7 @@ export class Server implements ServerContext, TaskKeeper {
     if (this.connections.size >= this.limits.connections) return this.turnAway(stream)
     this.counts.accepted++
     const connection = new Connection(this, stream)
-    const task = this.kernel.start(connection.serve(), 'connection', this.scope, this)
-    this.connections.set(task, connection)
+    this.kernel.start(connection.serve(), 'connection', this.scope, connection)
   }
 
   /**
@@ -159,8 +160,7 @@ export class Server implements ServerContext, TaskKeeper {
     })
   }
 
-  ended(task: Task, failed: boolean, failure: unknown): void {
-    this.connections.delete(task)
+  connectionEnded(task: Task, failed: boolean, failure: unknown): void {
     this.scope.leave(task)
     if (failed) this.kernel.host.unobserved(failure, task)
     if (this.connections.size === 0) this.empty.wakeAll()
@@ -214,7 +214,7 @@ export class Server implements ServerContext, TaskKeeper {
     this.phase = 'closing'
     for (const listener of this.listeners.keys()) listener.close()
     this.listeners.clear()
-    for (const connection of this.connections.values()) connection.windDown()
+    for (const { keeper } of this.connections) if (keeper instanceof Connection) keeper.windDown()
     this.scope.cancelAt(this.kernel.host.now() + this.limits.closeTime, 'the server shuts down')
     while (this.connections.size > 0) yield* park(this.empty)
     this.scope.cancelAt(Infinity, '')
