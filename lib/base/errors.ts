@@ -39,6 +39,8 @@ export const ERRORS = {
 
   // The request body
   GYRE_MALFORMED_BODY: client(400, 'The chunked body breaks its grammar.'),
+  GYRE_FORBIDDEN_TRAILER: client(400, 'A trailer field has a name that belongs into the head.'),
+  GYRE_TRAILERS_TOO_LARGE: client(431, 'The trailer fields are more than fieldCount or larger than headBytes.'),
   GYRE_BODY_TOO_LARGE: client(413, 'The body is larger than the limit bodyBytes.'),
   GYRE_BODY_TIMEOUT: client(408, 'No byte of the body came for bodyIdleTime.'),
   GYRE_BODY_TRUNCATED: client(400, 'The connection ended before the body did.'),

@@ -115,6 +115,14 @@ export const SIZES = {
   chunkOverhead: 16_384,
   /** ...and for each byte of body. A chunk of one byte needs five. */
   chunkOverheadRatio: 6,
+  /** Digits of the size of a chunk, leading zeros among them: as many as a number of 64 bits has. */
+  chunkSizeDigits: 16,
+  /** Bytes of the extensions of one chunk. Those that sign each chunk need 85. */
+  chunkExtension: 1_024,
+  /** Bytes of the extensions of a whole body, besides as many as the body has itself (CVE-2023-39326). */
+  chunkExtensions: 16_384,
+  /** The highest number of a port. */
+  highestPort: 65_535,
   /** Bytes of output that are gathered before they are sent. */
   output: 65_536,
   /** Bytes of one chunk of a body that is read straight into memory of its own. */

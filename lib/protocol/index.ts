@@ -3,9 +3,10 @@
  * For: the grammar and the states of protocols, without any input or output: bytes in, messages out.
  * Never: touches a socket, waits, logs, reads a clock.
  * Floor: 1. May import: base.
- * Suite: test/protocol, test/vectors. Page: docs/design.md.
+ * Suite: test/protocol, test/vectors. Page: docs/http1.md.
  */
-export { ChunkedDecoder, LAST_CHUNK, chunkHead } from './http1/chunked.ts'
+export { LAST_CHUNK, chunkHead, lastChunk } from './http1/chunk-writer.ts'
+export { ChunkedDecoder } from './http1/chunked.ts'
 export { dateLine, httpDate } from './http1/date.ts'
 export { RequestFields, ResponseFields, sameName } from './http1/fields.ts'
 export type { FieldValue } from './http1/fields.ts'
@@ -13,12 +14,15 @@ export { frameBody, readConnection } from './http1/framing.ts'
 export type { BodyFraming, ConnectionWish, Framing, FramingFields } from './http1/framing.ts'
 export { RequestHead, headEnd, parseHead } from './http1/head.ts'
 export type { HeadLimits } from './http1/head.ts'
+export { connectHead, interimHead, upgradeHead } from './http1/interim.ts'
 export { input } from './http1/llhttp.ts'
 export { PartialHead } from './http1/partial.ts'
 export { CONNECTION_STATES, nextState } from './http1/states.ts'
 export type { ConnectionEvent, ConnectionState } from './http1/states.ts'
 export { reasonOf } from './http1/status.ts'
-export { checkHost, checkTarget, splitTarget } from './http1/target.ts'
+export { splitTarget } from './http1/target.ts'
 export type { TargetParts } from './http1/target.ts'
+export type { TrailerLimits } from './http1/trailers.ts'
 export { isBodiless, plainHead, responseHead } from './http1/writer.ts'
 export type { PlannedHead, ResponseFraming, ResponsePlan } from './http1/writer.ts'
+export { checkHost, checkMethod, checkTarget, mayTrail, readLength, variableOf } from './policy.ts'

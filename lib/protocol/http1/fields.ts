@@ -162,9 +162,10 @@ function checkName(name: string): void {
   if (goodNames.size < GOOD_NAMES) goodNames.add(name)
 }
 
-function checkValue(name: string, value: string): string {
+/** @throws GyreError `GYRE_BAD_HEADER` */
+export function checkValue(name: string, value: string): string {
   if (!VALUE.test(value))
-    throw new GyreError('GYRE_BAD_HEADER', `the value of ${name} holds a control character or one above U+00FF`)
+    throw new GyreError('GYRE_BAD_HEADER', `${name} holds a control character or one above U+00FF`)
   return value
 }
 

@@ -2,16 +2,16 @@
  * The tokenizer of request heads: one head, whole, from the input area.
  *
  * llhttp checks the grammar. What it lets through and HTTP/1.1 does not is refused here: versions,
- * extra spaces, targets, Host, framing, counts. The common request, with a path and a few fields that
- * concern nobody, passes through with a handful of byte comparisons.
+ * extra spaces and lines, targets, Host, framing, counts (docs/http1.md). The common request, with a path and
+ * a few fields that concern nobody, passes through with a handful of byte comparisons.
  */
 import { GyreError, latin1Text } from '../../base/index.ts'
 import type { Limits } from '../../base/index.ts'
+import { checkHost, checkTarget } from '../policy.ts'
 import { RequestFields } from './fields.ts'
-import { frameBody, readConnection, trimWhitespace } from './framing.ts'
+import { frameBody, isBlank, readConnection, trimWhitespace } from './framing.ts'
 import type { Framing } from './framing.ts'
 import * as llhttp from './llhttp.ts'
-import { checkHost, checkTarget } from './target.ts'
 
 /** The limits that concern a head. */
 export type HeadLimits = Pick<Limits, 'headBytes' | 'targetBytes' | 'fieldCount'>
@@ -70,6 +70,7 @@ export function parseHead(start: number, limit: number, limits: HeadLimits): Req
   // No more is looked at than may be in a head, so that a head too large is refused alike however it comes.
   const most = Math.min(limit, start + limits.headBytes + 1)
   const result = llhttp.executeHead(start, most)
+  checkOpening(llhttp.input.bytes, start, most)
   checkTargetSize(llhttp.spanCount > 0 ? (llhttp.spans[1] as number) : 0, limits)
   if (result === llhttp.OK) {
     checkHeadSize(most - start, limits)
@@ -81,6 +82,18 @@ export function parseHead(start: number, limit: number, limits: HeadLimits): Req
   if (llhttp.overfull() || (llhttp.spanCount - 2) / 4 > limits.fieldCount)
     throw new GyreError('GYRE_TOO_MANY_FIELDS', `more than ${limits.fieldCount} header fields`)
   return readHead(start)
+}
+
+/**
+ * RFC 9112 section 2.2: one empty line before the request line is forgiven, and no more; llhttp takes any number of
+ * them. Refused as soon as it is seen: who sends empty lines for ever would never get to a request.
+ */
+export function checkOpening(bytes: Buffer, start: number, end: number): void {
+  const first = bytes[start]
+  if ((first !== CR && first !== LF) || end === start) return
+  const isLine = first === CR && (end - start < 2 || bytes[start + 1] === LF)
+  const next = end - start < 3 ? 0 : bytes[start + 2]
+  if (!isLine || next === CR || next === LF) throw malformed('more than one line before the request line')
 }
 
 /** @returns the error for what llhttp refuses */
@@ -135,17 +148,23 @@ function readHead(start: number): RequestHead {
   const { bytes } = llhttp.input
   const { spans, spanCount } = llhttp
   const method = llhttp.methodName()
-  // RFC 9112 section 2.2: one empty line before the request line is forgiven, and no more.
-  const line = bytes[start] === CR && bytes[start + 1] === LF ? start + 2 : start
+  // What may stand before the line, `checkOpening` has seen to.
+  const line = bytes[start] === CR ? start + 2 : start
   const targetAt = spans[0] as number
   const targetEnd = targetAt + (spans[1] as number)
-  if (targetAt !== line + method.length + 1) throw malformed('more than one space or line before the target')
+  if (targetAt !== line + method.length + 1) throw malformed('more than one space before the target')
   const minor = readVersion(bytes, targetEnd)
 
   const text = latin1Text(bytes, targetAt, end)
   const target = text.slice(0, targetEnd - targetAt)
   const records: number[] = []
-  for (let at = 2; at < spanCount; at += 2) records.push((spans[at] as number) - targetAt, spans[at + 1] as number)
+  for (let at = 2; at < spanCount; at += 4) {
+    const valueAt = spans[at + 2] as number
+    let size = spans[at + 3] as number
+    // RFC 9112 section 5.1: white space behind a value is no part of it; llhttp leaves it there.
+    while (size > 0 && isBlank(bytes[valueAt + size - 1] as number)) size--
+    records.push((spans[at] as number) - targetAt, spans[at + 1] as number, valueAt - targetAt, size)
+  }
   const fields = new RequestFields(text, records)
   const head = new RequestHead(method, target, minor, fields)
 
@@ -176,6 +195,9 @@ function readSpecialFields(head: RequestHead, special: number): void {
     // Even equal ones: RFC 9110 section 8.6 allows to refuse, and of two readers one may take the other.
     if (lengths.length > 1) throw new GyreError('GYRE_BAD_FRAMING', 'more than one Content-Length')
     const body = frameBody({ minor, transferEncoding: fields.get('transfer-encoding'), contentLength: lengths[0] })
+    // RFC 9110 section 9.3.6: what follows a CONNECT is a tunnel to some readers, and a body to others.
+    if (head.method === 'CONNECT' && (body.framing === 'chunked' || body.length > 0))
+      throw new GyreError('GYRE_BAD_FRAMING', 'CONNECT with a body')
     head.framing = body.framing
     head.contentLength = body.length
   }

@@ -10,7 +10,8 @@
  * 9.4.2 overlooks `Connection: close<TAB>`).
  *
  * A parser is a few dozen bytes in the module's memory. One, shared, parses all heads that arrive
- * whole; heads that come in pieces and chunked bodies borrow one each for as long as they last.
+ * whole; heads that come in pieces borrow one each for as long as they last. Chunked bodies have a decoder of
+ * their own (chunked.ts).
  */
 import { SIZES, latin1Text } from '../../base/index.ts'
 import { LLHTTP_WASM_BASE64 } from './llhttp.asset.ts'
@@ -39,7 +40,6 @@ interface Module {
   llhttp_alloc(type: number): number
   llhttp_reset(parser: number): void
   llhttp_execute(parser: number, at: number, length: number): number
-  llhttp_resume(parser: number): void
   llhttp_get_errno(parser: number): number
   llhttp_get_error_pos(parser: number): number
   llhttp_get_error_reason(parser: number): number
@@ -51,22 +51,17 @@ interface Module {
 export const spans: Int32Array = new Int32Array(2 + SIZES.fieldRecords * 4)
 /** How many numbers of `spans` are in use. */
 export let spanCount = 0
-/** Spans of the body that the current chunked input holds, in the same form. */
-export const pieces: number[] = []
 
 /** How much of the target went by in the last `skim`, in bytes. */
 export let skimmedTarget = 0
 
-/** What the callbacks write down: nothing, a head, or a body. */
-const NOTHING = 0
-const HEAD = 1
-const BODY = 2
-let recording = NOTHING
+/** Whether the callbacks write down what they are told. */
+let recording = false
 
 let areaAt = 0
 
 function recordSpan(_parser: number, at: number, length: number): number {
-  if (recording !== HEAD) return OK
+  if (!recording) return OK
   // More fields than any limit allows: the head is refused when it ends (see `overfull`).
   if (spanCount + 2 > spans.length) return OK
   spans[spanCount++] = at - areaAt
@@ -74,13 +69,8 @@ function recordSpan(_parser: number, at: number, length: number): number {
   return OK
 }
 
-function recordPiece(_parser: number, at: number, length: number): number {
-  if (recording === BODY) pieces.push(at - areaAt, length)
-  return OK
-}
-
 function recordTarget(parser: number, at: number, length: number): number {
-  if (recording === NOTHING) skimmedTarget += length
+  if (!recording) skimmedTarget += length
   return recordSpan(parser, at, length)
 }
 
@@ -96,7 +86,7 @@ const module_ = new WebAssembly.Instance(new WebAssembly.Module(binary), {
     wasm_on_header_field: recordSpan,
     wasm_on_header_value: recordSpan,
     wasm_on_headers_complete: pause,
-    wasm_on_body: recordPiece,
+    wasm_on_body: ignore,
     wasm_on_message_complete: pause,
   },
 }).exports as Module
@@ -126,7 +116,7 @@ const spare: number[] = []
 
 /** Parses `input.bytes[start, end)` as the beginning of a message. @returns `OK`, `PAUSED` at the end of a head, or an error */
 export function executeHead(start: number, end: number): number {
-  recording = HEAD
+  recording = true
   spanCount = 0
   module_.llhttp_reset(shared)
   return module_.llhttp_execute(shared, areaAt + start, end - start)
@@ -164,21 +154,9 @@ export class PieceParser {
 
   /** Parses on without writing anything down. @returns as `executeHead` */
   skim(start: number, end: number): number {
-    recording = NOTHING
+    recording = false
     skimmedTarget = 0
     return module_.llhttp_execute(this.parser, areaAt + start, end - start)
-  }
-
-  /** Parses on in a body; its spans are in `pieces`. @returns as `executeHead` */
-  body(start: number, end: number): number {
-    recording = BODY
-    pieces.length = 0
-    return module_.llhttp_execute(this.parser, areaAt + start, end - start)
-  }
-
-  /** Goes on after `PAUSED`. */
-  resume(): void {
-    module_.llhttp_resume(this.parser)
   }
 
   /** Where it stopped; meaningful only after another result than `OK`. */

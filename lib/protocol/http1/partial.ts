@@ -7,7 +7,7 @@
  * that never comes. So the cost stays linear for a client that sends one byte at a time.
  */
 import { GyreError } from '../../base/index.ts'
-import { checkHeadSize, checkTargetSize, parseHead, refusal } from './head.ts'
+import { checkHeadSize, checkOpening, checkTargetSize, parseHead, refusal } from './head.ts'
 import type { HeadLimits, RequestHead } from './head.ts'
 import { OK, PAUSED, PieceParser, input, skimmedTarget } from './llhttp.ts'
 
@@ -32,6 +32,7 @@ export class PartialHead {
     const result = this.parser.skim(start, most)
     const stopped = result === PAUSED ? this.parser.stoppedAt : most
     this.keep(start, stopped)
+    checkOpening(this.bytes, 0, this.size)
     this.targetSize += skimmedTarget
     checkTargetSize(this.targetSize, limits)
     if (result === PAUSED) return stopped - start

@@ -5,7 +5,7 @@
  * method and the version of the request, the status, and whether the length of the body is known.
  */
 import { GyreError } from '../../base/index.ts'
-import { sameName } from './fields.ts'
+import { checkValue, sameName } from './fields.ts'
 import type { ResponseFields } from './fields.ts'
 import { reasonOf } from './status.ts'
 
@@ -53,9 +53,24 @@ const NOT_MODIFIED = 304
 /** Status lines with the usual reason phrase. */
 const statusLines: string[] = []
 
-function statusLine(status: number, reason: string | undefined): string {
-  if (reason !== undefined) return `HTTP/1.1 ${status} ${reason}\r\n`
+/**
+ * @param reason - the reason phrase; undefined for the usual one
+ * @throws GyreError `GYRE_BAD_HEADER`
+ */
+export function statusLine(status: number, reason: string | undefined): string {
+  if (reason !== undefined) return `HTTP/1.1 ${status} ${checkedText('the reason phrase', reason)}\r\n`
   return (statusLines[status] ??= `HTTP/1.1 ${status} ${reasonOf(status)}\r\n`)
+}
+
+let lastGood = ''
+
+/**
+ * Texts that come into a head beside its fields are checked like their values (H9: Tornado's CVE-2025-67724 was a
+ * reason phrase). Most responses have the one that the last had.
+ */
+function checkedText(what: string, text: string): string {
+  if (text !== lastGood) lastGood = checkValue(what, text)
+  return text
 }
 
 /** @throws GyreError `GYRE_BAD_STATUS` */
@@ -74,7 +89,8 @@ function checkStatus(status: number): void {
  * @param contentType - without line end; not empty
  */
 export function plainHead(status: number, contentType: string, length: number, date: string): string {
-  return `${statusLine(status, undefined)}${date}Content-Type: ${contentType}\r\nContent-Length: ${length}\r\n\r\n`
+  const type = checkedText('Content-Type', contentType)
+  return `${statusLine(status, undefined)}${date}Content-Type: ${type}\r\nContent-Length: ${length}\r\n\r\n`
 }
 
 /** True where a status has no body by definition, and `plainHead` will not do. */
@@ -86,7 +102,7 @@ export function isBodiless(status: number): boolean {
  * Makes the head of a response.
  *
  * @throws GyreError `GYRE_BAD_STATUS`; `GYRE_BAD_HEADER` where the handler frames the body by itself
- *   and in a way that cannot be kept; `GYRE_LENGTH_MISMATCH` where its Content-Length is not the length of its body
+ *   and in a way that cannot be kept, or where its reason phrase or Content-Type would break a line; `GYRE_LENGTH_MISMATCH` where its Content-Length is not the length of its body
  */
 export function responseHead(plan: ResponsePlan): PlannedHead {
   const { status, method, minor, fields } = plan
@@ -112,7 +128,7 @@ export function responseHead(plan: ResponsePlan): PlannedHead {
   let text = statusLine(status, plan.reason)
   if (fields === null || !fields.has('date')) text += plan.date
   if (plan.contentType !== '' && !bodiless && (fields === null || !fields.has('content-type')))
-    text += `Content-Type: ${plan.contentType}\r\n`
+    text += `Content-Type: ${checkedText('Content-Type', plan.contentType)}\r\n`
   if (fields !== null) text += fieldLines(fields)
   if (framing === 'length') text += `Content-Length: ${String(length)}\r\n`
   else if (framing === 'chunked') text += 'Transfer-Encoding: chunked\r\n'
