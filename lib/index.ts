@@ -4,7 +4,7 @@
  * This file is the roof: the only one that sees every floor, and what `import … from 'gyre'` gives.
  */
 export { ERRORS, GyreError, LIMITS } from './base/index.ts'
-export type { Blame, ErrorCode, ErrorRow, LimitName, LimitRow, Limits } from './base/index.ts'
+export type { Blame, EffectiveLimit, ErrorCode, ErrorRow, LimitName, LimitRow, Limits } from './base/index.ts'
 export { run, spawn } from './io/index.ts'
 export type { Endpoint, IoChoice, IoKind, IoWish } from './io/index.ts'
 export {
@@ -24,13 +24,21 @@ export {
 } from './kernel/index.ts'
 export type { Coroutine, Operation, Runnable, SpawnOptions, TaskState } from './kernel/index.ts'
 export { RequestFields, ResponseFields } from './protocol/index.ts'
-export { HttpError, Request, Response, Server, createServer } from './server/index.ts'
+export { HttpError, OUTCOMES, Request, Response, Server, combinedLine, createServer, jsonLine } from './server/index.ts'
 export type {
+  AccessOption,
+  AccessRecord,
+  AccessWriter,
+  CloseReport,
   Handler,
   ListenOptions,
   LogEvent,
   Logger,
+  InterimStatus,
+  Outcome,
   Payload,
+  Phase,
+  RunningRequest,
   ServerAddress,
   ServerOptions,
   ServerStatistics,

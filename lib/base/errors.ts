@@ -16,11 +16,17 @@ export interface ErrorRow {
   readonly blame: Blame
   /** What it means, in one sentence. */
   readonly text: string
+  /** The row of the limits table that was hit, where it is one. */
+  readonly limit?: string
 }
 
-const client = (status: number, text: string): ErrorRow => ({ status, blame: 'client', text })
-const app = (status: number, text: string): ErrorRow => ({ status, blame: 'app', text })
+const client = (status: number, text: string, limit?: string): ErrorRow => row(status, 'client', text, limit)
+const app = (status: number, text: string, limit?: string): ErrorRow => row(status, 'app', text, limit)
 const operator = (text: string): ErrorRow => ({ status: 0, blame: 'operator', text })
+
+function row(status: number, blame: Blame, text: string, limit: string | undefined): ErrorRow {
+  return limit === undefined ? { status, blame, text } : { status, blame, text, limit }
+}
 
 /** The errors table: every code that Gyre raises. */
 export const ERRORS = {
@@ -32,34 +38,54 @@ export const ERRORS = {
   GYRE_UNKNOWN_CODING: client(501, 'The body has a transfer coding other than chunked.'),
   GYRE_UNKNOWN_VERSION: client(505, 'The protocol version is neither HTTP/1.0 nor HTTP/1.1.'),
   GYRE_UNKNOWN_EXPECTATION: client(417, 'The Expect header field asks for something other than 100-continue.'),
-  GYRE_TARGET_TOO_LONG: client(414, 'The request target is longer than the limit targetBytes.'),
-  GYRE_HEAD_TOO_LARGE: client(431, 'The request head is larger than the limit headBytes.'),
-  GYRE_TOO_MANY_FIELDS: client(431, 'The request head has more fields than the limit fieldCount.'),
-  GYRE_HEAD_TIMEOUT: client(408, 'The request head was not complete within headTime.'),
+  GYRE_TARGET_TOO_LONG: client(414, 'The request target is longer than the limit targetBytes.', 'targetBytes'),
+  GYRE_HEAD_TOO_LARGE: client(431, 'The request head is larger than the limit headBytes.', 'headBytes'),
+  GYRE_TOO_MANY_FIELDS: client(431, 'The request head has more fields than the limit fieldCount.', 'fieldCount'),
+  GYRE_HEAD_TIMEOUT: client(408, 'The request head was not complete within headTime.', 'headTime'),
 
   // The request body
   GYRE_MALFORMED_BODY: client(400, 'The chunked body breaks its grammar.'),
   GYRE_FORBIDDEN_TRAILER: client(400, 'A trailer field has a name that belongs into the head.'),
   GYRE_TRAILERS_TOO_LARGE: client(431, 'The trailer fields are more than fieldCount or larger than headBytes.'),
-  GYRE_BODY_TOO_LARGE: client(413, 'The body is larger than the limit bodyBytes.'),
-  GYRE_BODY_TIMEOUT: client(408, 'No byte of the body came for bodyIdleTime.'),
+  GYRE_BODY_TOO_LARGE: client(413, 'The body is larger than the limit bodyBytes.', 'bodyBytes'),
+  GYRE_BODY_TIMEOUT: client(408, 'No byte of the body came for bodyIdleTime.', 'bodyIdleTime'),
+  GYRE_BODY_TOO_SLOW: client(408, 'The body came more slowly than the limit bodyRate.', 'bodyRate'),
   GYRE_BODY_TRUNCATED: client(400, 'The connection ended before the body did.'),
   GYRE_BODY_NOT_JSON: client(400, 'The body is not valid JSON.'),
   GYRE_BODY_USED: app(500, 'The body was read before, and is not kept.'),
 
   // The peer
   GYRE_PEER_GONE: client(0, 'The peer closed or reset its connection.'),
-  GYRE_WRITE_TIMEOUT: client(0, 'The client read nothing of the answer for writeStallTime.'),
-  GYRE_CONNECTIONS_FULL: client(503, 'The server holds as many connections as its limit allows.'),
+  GYRE_WRITE_TIMEOUT: client(0, 'The client read nothing of the answer for writeStallTime.', 'writeStallTime'),
+  GYRE_WRITE_TOO_SLOW: client(0, 'The client read the answer more slowly than the limit writeRate.', 'writeRate'),
+  GYRE_OUTPUT_SHED: client(
+    0,
+    'Answers to slow clients held more memory than outputTotal; this one held most for longest.',
+    'outputTotal',
+  ),
+  GYRE_ADDRESS_FULL: client(
+    503,
+    'The client has as many connections as connectionsPerAddress allows.',
+    'connectionsPerAddress',
+  ),
+  GYRE_CONNECTIONS_FULL: client(503, 'The server holds as many connections as its limit allows.', 'connections'),
   GYRE_NOT_FOUND: client(404, 'Nothing is mounted at this path.'),
   GYRE_METHOD_REFUSED: client(405, 'This server does not serve the method.'),
 
   // The handler
   GYRE_HANDLER_FAILED: app(500, 'The handler threw something that carries no status.'),
+  GYRE_HANDLER_TIMEOUT: app(503, 'The handler was not done within the limit handlerTime.', 'handlerTime'),
+  GYRE_OUTPUT_TOO_LARGE: app(
+    500,
+    'An answer in one piece is larger than the limit outputBytes; stream it with write().',
+    'outputBytes',
+  ),
+  GYRE_NO_UPGRADE: app(500, 'The handler upgrades a connection whose client has not asked for that protocol.'),
   GYRE_HANDLER_RESULT: app(500, 'The handler returned neither nothing, nor a generator, nor a promise.'),
   GYRE_RESPONSE_STARTED: app(500, 'The head of the response was sent already and cannot be changed.'),
   GYRE_RESPONSE_ENDED: app(500, 'The response was finished already.'),
   GYRE_BAD_STATUS: app(500, 'The response status is not a whole number from 200 to 599.'),
+  GYRE_BAD_PAYLOAD: app(500, 'A body is neither text nor bytes.'),
   GYRE_BAD_HEADER: app(500, 'A response header has a name or a value that HTTP does not allow.'),
   GYRE_LENGTH_MISMATCH: app(500, 'The body of the response is not as long as its Content-Length says.'),
 
@@ -77,7 +103,11 @@ export const ERRORS = {
   GYRE_STREAM_CLOSED: app(500, 'The stream was closed on this side.'),
   GYRE_IO_FAILED: { status: 500, blame: 'server', text: 'The operating system refused a read, a write or a wait.' },
 
+  // Shutting down
+  GYRE_SHUTDOWN: { status: 503, blame: 'server', text: 'The server shut down before the handler was done.' },
+
   // Setting up
+  GYRE_UNSAFE_LIMITS: operator('Limits were set so that one of them protects nothing any more.'),
   GYRE_BAD_OPTION: operator('An option is unknown or out of its range.'),
   GYRE_ADDRESS_IN_USE: operator('Another program listens at that address.'),
   GYRE_ADDRESS_DENIED: operator('The operating system does not allow this process to listen at that address.'),
@@ -139,4 +169,14 @@ export function statusOf(error: unknown): number {
       return status
   }
   return ERRORS.GYRE_HANDLER_FAILED.status
+}
+
+/** @returns what a thrown value says of itself; never throws, whatever it is */
+export function describeError(error: unknown): string {
+  try {
+    return error instanceof Error ? error.message : String(error)
+  } catch {
+    // An object without prototype, or with a toString of its own that fails.
+    return 'something that cannot be written down'
+  }
 }

@@ -8,13 +8,15 @@ import { GyreError } from './errors.ts'
 /** One row of the limits table. */
 export interface LimitRow {
   readonly value: number
-  readonly unit: 'bytes' | 'ms' | 'count'
+  readonly unit: 'bytes' | 'ms' | 'count' | 'bytes/s'
   /** Why there is a limit and why this one. */
   readonly why: string
   /** What comparable servers do. */
   readonly precedent: string
   /** The highest value that can be asked for, where the construction sets one. */
   readonly most: number
+  /** The lowest value that makes sense. */
+  readonly least: number
 }
 
 /** Bytes taken by one read; heads are parsed in place there, so no head can be larger. */
@@ -22,8 +24,14 @@ const INPUT = 65_536
 /** Fields that the record of a head has room for. */
 const FIELD_RECORDS = 2_048
 
-function row(value: number, unit: LimitRow['unit'], why: string, precedent: string, most: number = Infinity): LimitRow {
-  return { value, unit, why, precedent, most }
+function row(
+  value: number,
+  unit: LimitRow['unit'],
+  why: string,
+  precedent: string,
+  { most = Infinity, least = 1 }: { readonly most?: number; readonly least?: number } = {},
+): LimitRow {
+  return { value, unit, why, precedent, most, least }
 }
 
 /** The limits table: every limit that a user may set, with its default. */
@@ -33,7 +41,7 @@ export const LIMITS = {
     'bytes',
     'A head is held in memory until it is whole.',
     'node 16 KB, h11 16 KB, Tornado 64 KB',
-    INPUT,
+    { most: INPUT },
   ),
   targetBytes: row(
     8_192,
@@ -46,7 +54,7 @@ export const LIMITS = {
     'count',
     'Fields cost more than their bytes.',
     'gunicorn 100, Apache 100, node 2,000 (drops the rest)',
-    FIELD_RECORDS,
+    { most: FIELD_RECORDS },
   ),
   bodyBytes: row(
     1_048_576,
@@ -56,6 +64,18 @@ export const LIMITS = {
   ),
   headTime: row(30_000, 'ms', 'A head that never ends holds a connection.', 'node 60 s, cheroot 10 s, Apache 20 s'),
   bodyIdleTime: row(30_000, 'ms', 'A body that stops coming holds a handler.', 'Apache 20 s, nginx 60 s between reads'),
+  bodyRate: row(
+    240,
+    'bytes/s',
+    'A body that dribbles holds a handler too. Only time spent waiting for the client counts, after bodyIdleTime.',
+    'Kestrel 240, Apache 500, uWebSockets.js 16 KB',
+  ),
+  handlerTime: row(
+    Infinity,
+    'ms',
+    'Only the application knows how long its handlers may take. One that takes longer is cancelled, and 503 is sent.',
+    'gunicorn 30 s (kills the worker), Fastify and node none',
+  ),
   keepAliveTime: row(
     75_000,
     'ms',
@@ -68,11 +88,41 @@ export const LIMITS = {
     'A reader that reads nothing holds a handler and its memory.',
     'nginx 60 s between writes',
   ),
+  writeRate: row(
+    240,
+    'bytes/s',
+    'A reader that takes one byte now and then never stalls. Only time spent waiting for it counts, after writeStallTime.',
+    'Kestrel 240, others none',
+  ),
+  outputBytes: row(
+    104_857_600,
+    'bytes',
+    'An answer in one piece lies in memory until the slowest client has read it; write() streams.',
+    'Tornado 100 MB, others none',
+  ),
+  outputTotal: row(
+    268_435_456,
+    'bytes',
+    'What answers to slow clients may hold in memory together; beyond it the largest and slowest is cut.',
+    'none has it',
+  ),
   connections: row(
     16_384,
     'count',
     'Descriptors and memory end somewhere; better to say so.',
     'nginx 512 a worker, waitress 100, node none',
+  ),
+  connectionsPerAddress: row(
+    4_096,
+    'count',
+    'One address (of IPv6: one /64) may not take them all. This machine itself is not counted.',
+    'nginx none by default, HAProxy none by default',
+  ),
+  requestsPerConnection: row(
+    100_000,
+    'count',
+    'A client that never leaves stays with one process, however many there are.',
+    'nginx 1,000, Apache 100, node none',
   ),
   pipelineDepth: row(
     64,
@@ -91,6 +141,20 @@ export const LIMITS = {
     'ms',
     'The client must read our last answer before its bytes make us reset (RFC 9112 9.6).',
     'nginx 5 s, Go 0.5 s',
+  ),
+  closeDelay: row(
+    0,
+    'ms',
+    'How long close() goes on taking connections after server.ready is false, so that balancers notice.',
+    'kubernetes: a sleep in preStop',
+    { least: 0 },
+  ),
+  lastCallTime: row(
+    200,
+    'ms',
+    'A request that was on its way when close() began is still answered, with Connection: close.',
+    'none has it; others lose it',
+    { least: 0 },
   ),
   closeTime: row(10_000, 'ms', 'How long close() lets running requests go on.', 'gunicorn 30 s, uWSGI 60 s'),
   cancelGrace: row(
@@ -136,6 +200,8 @@ export const SIZES = {
   /** Bytes of a stream that are written before other tasks have their turn, and what each write counts as besides. */
   turn: 262_144,
   turnPerWrite: 4_096,
+  /** Bytes that are read and dropped of a connection whose last answer is out. */
+  lingerBytes: 4_194_304,
   /** Milliseconds in a second. */
   second: 1_000,
   /** Events taken from one epoll_wait. */
@@ -152,7 +218,7 @@ export function defaultLimits(): Limits {
  *
  * @param given - limits to replace, by name
  * @returns a complete, frozen set
- * @throws GyreError `GYRE_BAD_OPTION` for an unknown name or a value that is not a whole number above 0
+ * @throws GyreError `GYRE_BAD_OPTION` for an unknown name or a value that is not a whole number
  *   (`Infinity` lifts a limit)
  */
 export function resolveLimits(given: Partial<Limits>): Limits {
@@ -165,14 +231,57 @@ export function resolveLimits(given: Partial<Limits>): Limits {
         `limits.${name} is not a limit; there are: ${Object.keys(LIMITS).join(', ')}`,
       )
     if (value === undefined) continue
-    if (value !== Infinity && !(Number.isSafeInteger(value) && value > 0))
+    const { most, least } = LIMITS[name as LimitName]
+    if (value !== Infinity && !(Number.isSafeInteger(value) && value >= least))
       throw new GyreError(
         'GYRE_BAD_OPTION',
-        `limits.${name} must be a whole number above 0 or Infinity, not ${String(value)}`,
+        `limits.${name} must be a whole number from ${least} on or Infinity, not ${String(value)}`,
       )
-    const { most } = LIMITS[name as LimitName]
     if (value > most) throw new GyreError('GYRE_BAD_OPTION', `limits.${name} cannot be more than ${most}`)
     limits[name] = value
   }
   return Object.freeze(limits) as Limits
+}
+
+/** A limit as it is in force. */
+export interface EffectiveLimit extends Pick<LimitRow, 'unit' | 'why'> {
+  readonly name: LimitName
+  readonly value: number
+  /** Whether somebody has set it to another value than the table's. */
+  readonly changed: boolean
+}
+
+/** @returns every limit as it is in force, in the order of the table */
+export function effectiveLimits(limits: Limits): EffectiveLimit[] {
+  return (Object.keys(LIMITS) as LimitName[]).map((name) => {
+    const { unit, why, value } = LIMITS[name]
+    return { name, value: limits[name], unit, changed: limits[name] !== value, why }
+  })
+}
+
+/** What load balancers commonly wait before they close an idle connection, in milliseconds. */
+const BALANCER_IDLE = 60_000
+
+/**
+ * Looks for limits that make each other useless.
+ *
+ * @returns a sentence for each, with what to do; empty where there is nothing to say
+ */
+export function unsafeCombinations(limits: Limits): string[] {
+  const found: string[] = []
+  if (limits.keepAliveTime <= BALANCER_IDLE)
+    found.push(
+      `keepAliveTime (${limits.keepAliveTime} ms) is not above the 60 s that load balancers keep idle connections: ` +
+        'requests will be lost now and then; raise it, or lower theirs',
+    )
+  if (limits.bodyIdleTime === Infinity || limits.bodyRate <= 1)
+    found.push('bodyIdleTime or bodyRate is lifted: a client may hold a handler by sending a body slowly')
+  if (limits.headTime === Infinity) found.push('headTime is lifted: connections that send nothing are never closed')
+  if (limits.writeStallTime === Infinity)
+    found.push('writeStallTime is lifted: a client that reads nothing holds its handler and its answer for ever')
+  if (limits.connections === Infinity)
+    found.push('connections is lifted: the operating system, not the server, decides who is turned away')
+  if (limits.lastCallTime > limits.closeTime)
+    found.push('lastCallTime is above closeTime: idle connections are cut instead of being let go')
+  return found
 }

@@ -7,7 +7,7 @@
  */
 export { LAST_CHUNK, chunkHead, lastChunk } from './http1/chunk-writer.ts'
 export { ChunkedDecoder } from './http1/chunked.ts'
-export { dateLine, httpDate } from './http1/date.ts'
+export { dateLine, httpDate, isoTime, logTime } from './http1/date.ts'
 export { RequestFields, ResponseFields, sameName } from './http1/fields.ts'
 export type { FieldValue } from './http1/fields.ts'
 export { frameBody, readConnection } from './http1/framing.ts'

@@ -117,7 +117,8 @@ const COMMON_HOST = /^[A-Za-z0-9\-.]+(?::\d{1,4})?$/
  * @throws GyreError `GYRE_BAD_HOST`
  */
 export function checkHost(host: string): void {
-  if (!COMMON_HOST.test(host) && host !== '' && !isAuthority(host)) throw badHost('Host is not a name or an address with an optional port')
+  if (!COMMON_HOST.test(host) && host !== '' && !isAuthority(host))
+    throw badHost('Host is not a name or an address with an optional port')
 }
 
 /**

@@ -7,6 +7,7 @@
 import { GyreError } from '../base/index.ts'
 import { Awaitable } from '../kernel/index.ts'
 import type { Coroutine, Kernel, Scope } from '../kernel/index.ts'
+import type { RequestFields } from '../protocol/index.ts'
 
 /** Where the pieces of a body come from. */
 export interface BodySource {
@@ -15,6 +16,8 @@ export interface BodySource {
   readonly scope: Scope | null
   /** How long the body will be, in bytes; undefined where that is not known. */
   readonly bodyLength: number | undefined
+  /** The fields behind the body; null until it was read to its end. */
+  readonly trailers: RequestFields | null
   /** Reads the next piece; null at the end. */
   readBody(): Coroutine<Buffer | null>
 }
@@ -48,12 +51,14 @@ export class RequestBody {
     if (this.started) throw new GyreError('GYRE_BODY_USED')
     const first = yield* this.read()
     if (first === null) return EMPTY
-    const pieces = [first]
-    for (;;) {
-      const piece = yield* this.read()
-      if (piece === null) return pieces.length === 1 ? first : Buffer.concat(pieces)
-      pieces.push(piece)
+    let whole = first
+    let size = first.length
+    for (let piece; (piece = yield* this.read()) !== null; size += piece.length) {
+      // Into one buffer that doubles: a body in pieces of one byte must not cost a Buffer for each.
+      if (size + piece.length > whole.length) whole = enlarged(whole, size, size + piece.length)
+      piece.copy(whole, size)
     }
+    return whole.subarray(0, size)
   }
 
   private mustFit(bytes: number): void {
@@ -62,6 +67,12 @@ export class RequestBody {
 }
 
 const EMPTY = Buffer.alloc(0)
+
+function enlarged(bytes: Buffer, used: number, needed: number): Buffer {
+  const larger = Buffer.allocUnsafe(Math.max(needed, used * 2))
+  bytes.copy(larger, 0, 0, used)
+  return larger
+}
 
 /** Something read of a body: `yield*` it in a task, await it in an async function. */
 abstract class BodyRead<T> extends Awaitable<T> {

@@ -6,15 +6,20 @@
  * Floor: 3. May import: base, kernel, protocol, sync, io.
  * Suite: test/server. Page: docs/design.md.
  */
+export { combinedLine, jsonLine } from './access.ts'
+export type { AccessOption } from './access.ts'
 export type { BodySource } from './body.ts'
+export type { CloseReport, RunningRequest } from './drain.ts'
 export { HttpError, finish } from './handler.ts'
 export type { Handler, HandlerResult } from './handler.ts'
 export { formatEvent, lineLogger } from './log.ts'
 export type { LogEvent, Logger } from './log.ts'
 export type { ListenOptions, ServerOptions } from './options.ts'
+export { OUTCOMES } from './record.ts'
+export type { AccessRecord, AccessWriter, Outcome, Phase } from './record.ts'
 export { Request } from './request.ts'
 export type { RequestFacts, RequestOrigin } from './request.ts'
 export { Response } from './response.ts'
-export type { Payload, ResponseSink } from './response.ts'
+export type { InterimStatus, Payload, ResponseSink } from './response.ts'
 export { Server, createServer } from './server.ts'
 export type { ServerAddress, ServerStatistics } from './server.ts'

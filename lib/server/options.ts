@@ -7,6 +7,8 @@ import { isIP } from 'node:net'
 import { GyreError, SIZES } from '../base/index.ts'
 import type { Limits } from '../base/index.ts'
 import type { IoWish, ListenAddress } from '../io/index.ts'
+import type { AccessOption } from './access.ts'
+import type { Handler } from './handler.ts'
 import type { Logger } from './log.ts'
 
 /** Options of a server. */
@@ -17,6 +19,13 @@ export interface ServerOptions {
   readonly limits?: Partial<Limits>
   /** Whether a handler is cancelled when its client goes away. True by default. */
   readonly cancelOnDisconnect?: boolean
+  /** Answers CONNECT, by `response.upgrade('')` or with a refusal; without it CONNECT is refused with 405. */
+  readonly connect?: Handler
+  /**
+   * Where access records go, one for every request: `combined` or `json` lines on standard output, or a function.
+   * None by default.
+   */
+  readonly access?: AccessOption
   /** Where events go: lines on standard error by default; `false` for nowhere. */
   readonly log?: Logger | false
 }
@@ -33,16 +42,24 @@ export interface ListenOptions {
   readonly backlog?: number
 }
 
-const SERVER_OPTIONS: readonly (keyof ServerOptions)[] = ['io', 'limits', 'cancelOnDisconnect', 'log']
+const SERVER_OPTIONS: readonly (keyof ServerOptions)[] = [
+  'io',
+  'limits',
+  'cancelOnDisconnect',
+  'connect',
+  'access',
+  'log',
+]
 const LISTEN_OPTIONS: readonly (keyof ListenOptions)[] = ['port', 'host', 'path', 'backlog']
 const HIGHEST_PORT = 65_535
 
 /** @throws GyreError `GYRE_BAD_OPTION` */
 export function checkServerOptions(options: ServerOptions): void {
   checkNames('createServer()', options, SERVER_OPTIONS)
-  const { cancelOnDisconnect, log } = options
+  const { cancelOnDisconnect, connect, log } = options
   if (cancelOnDisconnect !== undefined && typeof cancelOnDisconnect !== 'boolean')
     throw badOption('cancelOnDisconnect must be true or false')
+  if (connect !== undefined && typeof connect !== 'function') throw badOption('connect must be a handler')
   if (log !== undefined && log !== false && typeof log !== 'function')
     throw badOption('log must be a function, or false')
 }

@@ -4,60 +4,62 @@
  */
 import { GyreError, SIZES } from '../base/index.ts'
 import { giveWay } from '../kernel/index.ts'
-import type { Coroutine, Kernel, Scope } from '../kernel/index.ts'
-import { LAST_CHUNK, chunkHead, isBodiless, plainHead, reasonOf, responseHead } from '../protocol/index.ts'
+import type { Coroutine } from '../kernel/index.ts'
+import { LAST_CHUNK, chunkHead, isBodiless, lastChunk, plainHead, reasonOf, responseHead } from '../protocol/index.ts'
 import type { PlannedHead, RequestHead } from '../protocol/index.ts'
 import type { ServerContext } from './context.ts'
-import type { BodyPort, Incoming } from './incoming.ts'
+import type { Incoming } from './incoming.ts'
 import type { Outlet } from './outlet.ts'
-import type { Payload, Response, ResponseSink } from './response.ts'
+import type { Payload, Response } from './response.ts'
 
 const LOWEST_STATUS = 200
 const HIGHEST_STATUS = 599
 /** Longer answers take the general way, which looks at the room there is. */
 const PLAIN_LENGTH = 8_192
+const TEXT = 'text/plain; charset=utf-8'
 
-export class Outgoing implements ResponseSink {
-  readonly kernel: Kernel
+/** What a response needs of its connection. */
+export interface OutgoingPort {
+  readonly server: ServerContext
+  readonly outlet: Outlet
+  /** True where no further request will be read. */
+  readonly over: boolean
+}
+
+export class Outgoing {
   /** True when the answer is out, whole. */
   finished = false
-  private readonly server: ServerContext
-  private readonly outlet: Outlet
+  /** The status that was sent; 0 before. */
+  status = 0
+  /** Bytes of the body that were sent. */
+  bodyBytes = 0
+  private readonly port: OutgoingPort
   private readonly head: RequestHead
   private readonly incoming: Incoming | null
-  private readonly port: BodyPort
   /** The head that was sent, once it was. */
   private sent: PlannedHead | null = null
-  private sentBytes = 0
   /** What may be written before others have their turn, in bytes. */
   private turn: number = SIZES.turn
 
-  constructor(server: ServerContext, outlet: Outlet, head: RequestHead, incoming: Incoming | null, port: BodyPort) {
-    this.server = server
-    this.kernel = server.kernel
-    this.outlet = outlet
+  constructor(port: OutgoingPort, head: RequestHead, incoming: Incoming | null) {
+    this.port = port
     this.head = head
     this.incoming = incoming
-    this.port = port
-  }
-
-  get scope(): Scope | null {
-    return this.port.scope
   }
 
   /** True once the head was sent. */
   get begun(): boolean {
-    return this.sent !== null
+    return this.sent !== null || this.finished
   }
 
   /**
-   * The way of most answers, which needs no waiting: a short text or a few bytes, no field of the
-   * handler's, HTTP/1.1, a connection that goes on.
+   * The way of most answers, which needs no waiting: a short text, no field of the handler's,
+   * HTTP/1.1, a connection that goes on.
    *
    * @returns true when the answer is in the outlet; undefined where `finish` must see to it
    */
-  tryFinish(response: Response, goOn: boolean): true | undefined {
-    const { head, outlet } = this
+  tryFinish(response: Response): true | undefined {
+    const { head, port } = this
     const { payload, status } = response
     if (
       this.sent !== null ||
@@ -66,13 +68,16 @@ export class Outgoing implements ResponseSink {
       typeof payload !== 'string'
     )
       return undefined
-    if (!goOn || !head.keepAlive || head.minor === 0 || this.incoming !== null || head.method === 'HEAD')
+    if (port.over || !head.keepAlive || head.minor === 0 || this.incoming !== null || head.method === 'HEAD')
       return undefined
-    if (payload.length > PLAIN_LENGTH || response.contentType === '') return undefined
-    if (!(status >= LOWEST_STATUS && status <= HIGHEST_STATUS) || isBodiless(status) || !isAscii(payload))
-      return undefined
-    const text = plainHead(status, response.contentType, payload.length, this.server.dateLine()) + payload
-    if (!outlet.tryText(text)) return undefined
+    const { length } = payload
+    if (length > PLAIN_LENGTH || response.contentType === '') return undefined
+    if (!(status >= LOWEST_STATUS && status <= HIGHEST_STATUS && Number.isInteger(status))) return undefined
+    if (isBodiless(status) || !isAscii(payload)) return undefined
+    const text = plainHead(status, response.contentType, length, port.server.dateLine()) + payload
+    if (!port.outlet.tryText(text)) return undefined
+    this.status = status
+    this.bodyBytes = length
     this.finished = true
     return true
   }
@@ -80,49 +85,57 @@ export class Outgoing implements ResponseSink {
   /**
    * Brings what is left of the answer into the outlet.
    *
-   * @param goOn - whether the server would have the connection go on
-   * @returns whether it does
+   * @returns whether the connection goes on
    */
-  *finish(response: Response, goOn: boolean): Coroutine<boolean> {
-    yield* this.outlet.acquire()
+  *finish(response: Response): Coroutine<boolean> {
+    const { outlet } = this.port
+    yield* outlet.acquire()
     try {
-      const { payload } = response
+      const { payload, ownTrailers } = response
       if (this.sent === null) {
-        const planned = this.plan(response, byteLength(payload), goOn)
-        yield* this.outlet.write(planned.text, planned.hasBody ? payload : '')
-        this.finished = true
-        return planned.keepAlive
+        const size = this.sizeOf(payload)
+        // Trailers follow a body in chunks only.
+        const planned = this.begin(this.plan(response, ownTrailers === null ? size : undefined))
+        if (planned.framing !== 'chunked') {
+          yield* outlet.write(planned.text, planned.hasBody ? payload : '')
+          if (planned.hasBody) this.bodyBytes = size
+          this.finished = true
+          return planned.keepAlive
+        }
+        yield* outlet.write(planned.text, '')
       }
-      if (payload.length > 0) yield* this.writeBody(this.sent, payload)
-      const { framing, hasBody, length } = this.sent
-      if (hasBody && length !== undefined && this.sentBytes < length)
+      const { framing, hasBody, length, keepAlive } = this.sent as PlannedHead
+      if (payload.length > 0) yield* this.writeBody(this.sent as PlannedHead, payload)
+      if (hasBody && length !== undefined && this.bodyBytes < length)
         throw new GyreError(
           'GYRE_LENGTH_MISMATCH',
-          `Content-Length is ${length}, and the body has ${this.sentBytes} bytes`,
+          `Content-Length is ${length}, and the body has ${this.bodyBytes} bytes`,
         )
-      if (hasBody && framing === 'chunked') yield* this.outlet.write(LAST_CHUNK, '')
+      if (hasBody && framing === 'chunked')
+        yield* outlet.write(ownTrailers === null ? LAST_CHUNK : lastChunk(ownTrailers), '')
       this.finished = true
-      return this.sent.keepAlive && goOn
+      return keepAlive && !this.port.over
     } finally {
-      this.outlet.release()
+      outlet.release()
     }
   }
 
   /** Sends the head, if it was not sent yet, and a chunk of the body. */
   *sendChunk(response: Response, chunk: Payload): Coroutine<void> {
-    yield* this.outlet.acquire()
+    const { outlet } = this.port
+    yield* outlet.acquire()
     try {
       response.mustNotBeEnded()
       if (this.sent === null) {
-        const planned = this.plan(response, undefined, true)
+        const planned = this.plan(response, undefined)
+        this.mustFit(planned, byteLength(chunk))
         response.stage = 'started'
-        this.sent = planned
-        yield* this.outlet.write(planned.text, '')
+        yield* outlet.write(this.begin(planned).text, '')
       }
-      yield* this.writeBody(this.sent, chunk)
-      yield* this.outlet.flush()
+      yield* this.writeBody(this.sent as PlannedHead, chunk)
+      yield* outlet.flush()
     } finally {
-      this.outlet.release()
+      outlet.release()
     }
     // A client that reads as fast as we write must not keep all others waiting.
     this.turn -= byteLength(chunk) + SIZES.turnPerWrite
@@ -131,43 +144,62 @@ export class Outgoing implements ResponseSink {
     yield* giveWay()
   }
 
-  /** Answers with an error instead of what the handler had begun to make. */
-  *fail(response: Response, status: number, error: unknown): Coroutine<boolean> {
+  /** Answers with an error instead of what the handler had begun to make. @returns whether the connection goes on */
+  *fail(status: number, error: unknown): Coroutine<boolean> {
     const text = errorText(status, error)
     const planned = responseHead({
       method: this.head.method,
       minor: this.head.minor,
       status,
       fields: null,
-      contentType: 'text/plain; charset=utf-8',
+      contentType: TEXT,
       length: Buffer.byteLength(text),
       keepAlive: this.mayGoOn() && !this.bodyBroken(error),
-      date: this.server.dateLine(),
+      date: this.port.server.dateLine(),
     })
-    response.status = status
-    yield* this.outlet.write(planned.text, planned.hasBody ? text : '')
+    this.begin(planned, status)
+    yield* this.port.outlet.write(planned.text, planned.hasBody ? text : '')
+    if (planned.hasBody) this.bodyBytes = planned.length ?? 0
     this.finished = true
     return planned.keepAlive
   }
 
-  /** The answer to what could not be read as a request; the connection ends after it. */
-  static refusal(error: GyreError, date: string): string {
-    const text = errorText(error.status, error)
-    return (
-      responseHead({
-        method: 'GET',
-        minor: 1,
-        status: error.status,
-        fields: null,
-        contentType: 'text/plain; charset=utf-8',
-        length: Buffer.byteLength(text),
-        keepAlive: false,
-        date,
-      }).text + text
-    )
+  /** The connection leaves HTTP with that status: there is nothing more to answer. */
+  leave(status: number): void {
+    this.status = status
+    this.finished = true
   }
 
-  private plan(response: Response, length: number | undefined, goOn: boolean): PlannedHead {
+  /**
+   * The answer to what could not be read as a request; the connection ends after it.
+   *
+   * @param fields - further lines of the head, each with its line end
+   */
+  static refusal(error: GyreError, date: string, fields: string = ''): string {
+    const text = errorText(error.status, error)
+    const { text: head } = responseHead({
+      method: 'GET',
+      minor: 1,
+      status: error.status,
+      fields: null,
+      contentType: TEXT,
+      length: Buffer.byteLength(text),
+      keepAlive: false,
+      date: date + fields,
+    })
+    return head + text
+  }
+
+  /** The head is about to be sent: from here on the answer can only go on, or be broken off. */
+  private begin(planned: PlannedHead, status: number = planned.status): PlannedHead {
+    this.sent = planned
+    this.status = status
+    // A client that waits for a 100 must not find it in the middle of this answer (W26).
+    if (this.incoming !== null && this.incoming.awaited) this.incoming.refuseContinue()
+    return planned
+  }
+
+  private plan(response: Response, length: number | undefined): PlannedHead {
     return responseHead({
       method: this.head.method,
       minor: this.head.minor,
@@ -176,19 +208,19 @@ export class Outgoing implements ResponseSink {
       fields: response.ownHeaders,
       contentType: response.contentType,
       length,
-      keepAlive: goOn && this.mayGoOn(),
-      date: this.server.dateLine(),
+      keepAlive: this.mayGoOn(),
+      date: this.port.server.dateLine(),
     })
   }
 
-  /** A connection goes on if the client wants it to, and if the rest of the body can be had cheaply. */
+  /** A connection goes on if both sides want it to, and if the rest of the body can be had cheaply. */
   private mayGoOn(): boolean {
-    const { head, incoming } = this
-    if (!head.keepAlive) return false
+    const { head, incoming, port } = this
+    if (port.over || !head.keepAlive) return false
     if (incoming === null || incoming.done) return true
     // A client that was not told to go on may send the body or not (RFC 9110 section 10.1.1): close.
-    if (incoming.awaited) return false
-    return incoming.outstanding === Infinity || incoming.outstanding <= this.server.limits.drainBytes
+    if (incoming.awaited || incoming.unasked) return false
+    return incoming.outstanding === Infinity || incoming.outstanding <= port.server.limit.drainBytes
   }
 
   /** After a fault in the body nobody knows where the next request begins. */
@@ -198,13 +230,31 @@ export class Outgoing implements ResponseSink {
 
   private *writeBody(planned: PlannedHead, chunk: Payload): Coroutine<void> {
     const size = byteLength(chunk)
-    this.sentBytes += size
-    if (planned.length !== undefined && this.sentBytes > planned.length)
-      throw new GyreError('GYRE_LENGTH_MISMATCH', `Content-Length is ${planned.length}, and the body is longer`)
+    this.mustFit(planned, size)
+    this.bodyBytes += size
     if (!planned.hasBody) return
-    if (planned.framing !== 'chunked') return yield* this.outlet.write('', chunk)
-    yield* this.outlet.write(chunkHead(size), chunk)
-    yield* this.outlet.write('\r\n', '')
+    const { outlet } = this.port
+    if (planned.framing !== 'chunked') return yield* outlet.write('', chunk)
+    yield* outlet.write(chunkHead(size), chunk)
+    yield* outlet.write('\r\n', '')
+  }
+
+  /** @throws GyreError `GYRE_LENGTH_MISMATCH` where the head has announced less */
+  private mustFit(planned: PlannedHead, size: number): void {
+    if (planned.length !== undefined && planned.hasBody && this.bodyBytes + size > planned.length)
+      throw new GyreError('GYRE_LENGTH_MISMATCH', `Content-Length is ${planned.length}, and the body is longer`)
+  }
+
+  /** The size of an answer in one piece. @throws GyreError `GYRE_OUTPUT_TOO_LARGE` */
+  private sizeOf(payload: Payload): number {
+    const size = byteLength(payload)
+    const most = this.port.server.limit.outputBytes
+    if (size > most)
+      throw new GyreError(
+        'GYRE_OUTPUT_TOO_LARGE',
+        `an answer of ${size} bytes in one piece; outputBytes is ${most}: stream it with write()`,
+      )
+    return size
   }
 }
 

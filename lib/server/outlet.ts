@@ -3,34 +3,40 @@
  *
  * All connections of a thread write into one buffer, which is sent as soon as the answer is complete:
  * head and body leave in one call, and so do the answers to requests that came together. The buffer
- * belongs to the running task from its first byte until it is sent, which is before the task waits:
- * `beforeWait` sees to that. What the operating system has no room for is copied out of the buffer
- * and goes first next time.
+ * belongs to the outlet whose bytes are in it. It is emptied before the connection's task waits
+ * (`beforeWait`) and, whoever forgot to, before another outlet writes a byte: no client ever gets what
+ * was meant for another. What the operating system has no room for is copied out and goes first next time.
  */
 import { GyreError, SIZES, writeLatin1, writeUtf8 } from '../base/index.ts'
-import { ParkingLot, park } from '../kernel/index.ts'
-import type { Coroutine, Cork } from '../kernel/index.ts'
+import type { Limits } from '../base/index.ts'
 import { WOULD_WAIT } from '../io/index.ts'
 import type { ByteStream } from '../io/index.ts'
+import { ParkingLot, park } from '../kernel/index.ts'
+import type { Coroutine, Cork, Kernel } from '../kernel/index.ts'
+import type { OutputBudget, Waiting } from './budget.ts'
+import { ClientWait } from './client-wait.ts'
 import type { Payload } from './response.ts'
 
 const shared = Buffer.allocUnsafeSlow(SIZES.output)
 let used = 0
+/** Whose bytes are in the buffer. */
+let owner: Outlet | null = null
 
 /** Above this a buffer is handed to the operating system itself instead of being copied. */
 const COPY_LIMIT = SIZES.output / 4
 
-/** Told when a write begins to wait and when it goes on, so that a client that reads nothing is noticed. */
-export interface StallWatch {
-  /** The client takes nothing for now. */
-  writeStalled(): void
-  /** The client has taken some. */
-  writeResumed(): void
+/** What an outlet needs of its server. */
+export interface OutletHost {
+  readonly kernel: Kernel
+  readonly limit: Limits
+  readonly budget: OutputBudget
 }
 
-export class Outlet implements Cork {
+export class Outlet implements Cork, Waiting {
+  /** Bytes of an answer that wait for the client. */
+  held = 0
   private readonly stream: ByteStream
-  private readonly watch: StallWatch
+  private readonly host: OutletHost
   /** What was not sent when the buffer had to be given free. */
   private unsent: Buffer | null = null
   /** What went wrong when there was nobody to tell. */
@@ -38,15 +44,30 @@ export class Outlet implements Cork {
   /** True while a writer has the outlet for itself. */
   private taken = false
   private queue: ParkingLot | null = null
+  /** Made when the client is waited for, and dropped with the answer. */
+  private stall: ClientWait | null = null
+  /** Bytes that the client has taken of the answer since it was first waited for. */
+  private moved = 0
 
-  constructor(stream: ByteStream, watch: StallWatch) {
+  constructor(stream: ByteStream, host: OutletHost) {
     this.stream = stream
-    this.watch = watch
+    this.host = host
   }
 
   /** True where something is gathered and not sent. */
   get pending(): boolean {
-    return used > 0 || this.unsent !== null || this.failure !== null
+    return (owner === this && used > 0) || this.unsent !== null || this.failure !== null
+  }
+
+  /** How long the client was waited for since `begin`, in milliseconds. */
+  get waited(): number {
+    return this.stall?.waited ?? 0
+  }
+
+  /** A new answer begins: its client has all its patience again. */
+  begin(): void {
+    this.stall = null
+    this.moved = 0
   }
 
   /**
@@ -55,6 +76,7 @@ export class Outlet implements Cork {
    * @returns whether there was
    */
   tryText(text: string): boolean {
+    if (owner !== this) this.own()
     if (this.unsent !== null || text.length > SIZES.output - used) return false
     used += writeLatin1(shared, text, used)
     return true
@@ -66,7 +88,9 @@ export class Outlet implements Cork {
     this.taken = true
   }
 
+  /** Lets the next writer in. What this one left in the buffer, because it failed, does not stay there. */
   release(): void {
+    this.tryFlush()
     this.taken = false
     this.queue?.wakeOne()
   }
@@ -79,6 +103,7 @@ export class Outlet implements Cork {
     }
     if (typeof body === 'string') {
       if (body.length === 0) return
+      if (owner !== this) this.own()
       // A UTF-16 code unit makes three bytes at most.
       if (this.unsent === null && body.length * 3 <= SIZES.output - used) used += writeUtf8(shared, body, used)
       else yield* this.writeBytes(Buffer.from(body, 'utf8'))
@@ -94,7 +119,7 @@ export class Outlet implements Cork {
 
   /** Sends what can be sent now. */
   tryFlush(): void {
-    if (used === 0) return
+    if (used === 0 || owner !== this) return
     const end = used
     used = 0
     let start = 0
@@ -115,8 +140,22 @@ export class Outlet implements Cork {
     this.tryFlush()
   }
 
+  /** Ends a wait for the client with an error, for the budget. */
+  shed(error: GyreError): void {
+    this.failure ??= error
+    this.stream.writable.wakeThrow(error)
+  }
+
+  /** The buffer is this outlet's from here on. */
+  private own(): void {
+    owner?.tryFlush()
+    // eslint-disable-next-line @typescript-eslint/no-this-alias -- an owner, not an alias
+    owner = this
+  }
+
   /** Sends bytes that are too many for the shared buffer. */
   private *writeBytes(bytes: Buffer): Coroutine<void> {
+    if (owner !== this) this.own()
     if (this.unsent === null && bytes.length <= COPY_LIMIT && bytes.length <= SIZES.output - used) {
       bytes.copy(shared, used)
       used += bytes.length
@@ -138,8 +177,11 @@ export class Outlet implements Cork {
     try {
       while (start < bytes.length) {
         const count = this.stream.tryWrite(bytes, start, bytes.length)
-        if (count === WOULD_WAIT) yield* this.waitForRoom()
-        else start += count
+        if (count === WOULD_WAIT) yield* this.waitForRoom(bytes.length - start)
+        else {
+          start += count
+          this.moved += count
+        }
       }
     } finally {
       // Broken off half way, by a cancel or an error: whatever came next would be taken for the rest.
@@ -147,12 +189,22 @@ export class Outlet implements Cork {
     }
   }
 
-  private *waitForRoom(): Coroutine<void> {
-    this.watch.writeStalled()
+  private *waitForRoom(held: number): Coroutine<void> {
+    const { kernel, limit, budget } = this.host
+    this.stall ??= new ClientWait(kernel, this.stream.writable, {
+      slack: limit.writeStallTime,
+      rate: limit.writeRate,
+      stalled: 'GYRE_WRITE_TIMEOUT',
+      tooSlow: 'GYRE_WRITE_TOO_SLOW',
+    })
+    this.held = held
+    budget.enter(this)
     try {
-      yield* park(this.stream.writable)
+      if (this.failure !== null) this.rethrow()
+      yield* this.stall.wait(this.moved)
     } finally {
-      this.watch.writeResumed()
+      budget.leave(this)
+      this.held = 0
     }
   }
 

@@ -17,6 +17,8 @@ export interface RequestFacts {
   readonly target: string
   readonly minor: 0 | 1
   readonly fields: RequestFields
+  /** Whether the client asks for another protocol. */
+  readonly upgrade: boolean
 }
 
 /** Where a request came from. */
@@ -38,6 +40,7 @@ export class Request {
   /** The path that this handler is mounted at; empty at the root. */
   mountPath = ''
   private readonly minor: 0 | 1
+  private readonly wantsUpgrade: boolean
   private readonly origin: RequestOrigin
   private readonly source: BodySource
   private readonly sourceLimit: number
@@ -52,6 +55,7 @@ export class Request {
     this.target = facts.target
     this.headers = facts.fields
     this.minor = facts.minor
+    this.wantsUpgrade = facts.upgrade
     this.origin = origin
     this.source = source
     this.sourceLimit = bodyLimit
@@ -76,6 +80,23 @@ export class Request {
   /** Whether the request has a body, be it empty. */
   get hasBody(): boolean {
     return this.source.bodyLength !== 0
+  }
+
+  /**
+   * The protocols that the client would rather speak (RFC 9110 section 7.8), in lower case; empty where there is
+   * none. Answering as usual declines; `response.upgrade` accepts.
+   */
+  get upgrade(): readonly string[] {
+    if (!this.wantsUpgrade) return []
+    return (this.headers.get('upgrade') ?? '').split(',').map((name) => name.trim().toLowerCase())
+  }
+
+  /**
+   * The fields behind a chunked body (RFC 9110 section 6.5); null until the body was read to its end. They are
+   * never merged into `headers`.
+   */
+  get trailers(): RequestFields | null {
+    return this.source.trailers
   }
 
   /** The client's end of the connection. */

@@ -7,9 +7,11 @@
  * where it is slow. Returning from the handler ends the response.
  */
 import { GyreError } from '../base/index.ts'
+import type { ByteStream } from '../io/index.ts'
 import { Awaitable } from '../kernel/index.ts'
 import type { Coroutine, Kernel, Scope } from '../kernel/index.ts'
 import { ResponseFields } from '../protocol/index.ts'
+import type { FieldValue } from '../protocol/index.ts'
 
 /** What a body is made of: text (as UTF-8) or bytes. */
 export type Payload = string | Uint8Array
@@ -21,7 +23,14 @@ export interface ResponseSink {
   readonly scope: Scope | null
   /** Sends the head, if it was not sent yet, and a chunk of the body. */
   sendChunk(response: Response, chunk: Payload): Coroutine<void>
+  /** Sends an interim answer, where the client can read one. */
+  sendInterim(response: Response, status: InterimStatus, fields: ResponseFields): Coroutine<void>
+  /** Answers with 101, or 2xx to CONNECT, and hands the connection over. */
+  upgrade(response: Response, protocol: string): Coroutine<ByteStream>
 }
+
+/** 102 Processing (RFC 2518 section 10.1), 103 Early Hints (RFC 8297). A 100 is sent by reading the body. */
+export type InterimStatus = 102 | 103
 
 /** How far a response has come. */
 export type ResponseStage = 'open' | 'started' | 'ended'
@@ -46,6 +55,7 @@ export class Response {
   contentType = ''
   private readonly sink: ResponseSink
   private fields: ResponseFields | null = null
+  private trailerFields: ResponseFields | null = null
 
   constructor(sink: ResponseSink) {
     this.sink = sink
@@ -60,6 +70,20 @@ export class Response {
   /** The header fields, where the handler has set any. For front doors. */
   get ownHeaders(): ResponseFields | null {
     return this.fields
+  }
+
+  /**
+   * Fields to send after the body (RFC 9110 section 6.5). They go out where the body is sent in chunks: a
+   * streamed answer of unknown length, to an HTTP/1.1 client. A client may drop them.
+   */
+  get trailers(): ResponseFields {
+    this.trailerFields ??= new ResponseFields()
+    return this.trailerFields
+  }
+
+  /** The trailer fields, where the handler has set any. For front doors. */
+  get ownTrailers(): ResponseFields | null {
+    return this.trailerFields
   }
 
   /** Answers with text. @param status - 200 without it */
@@ -106,7 +130,46 @@ export class Response {
    * ```
    */
   write(chunk: Payload): Awaitable<void> {
-    return new WriteChunk(this.sink, this, chunk)
+    mustBePayload(chunk)
+    return new ResponseCall(this.sink, () => this.sendChunk(chunk))
+  }
+
+  /**
+   * Sends an interim answer before the final one: 103 with `Link` fields lets a browser fetch what the page
+   * will need. `yield*` or await it. An HTTP/1.0 client is sent nothing (RFC 9110 section 15.2).
+   *
+   * @param fields - header fields of the interim answer alone
+   * @throws GyreError `GYRE_RESPONSE_STARTED` once the final head is sent; `GYRE_BAD_HEADER`
+   * @example
+   * ```ts
+   * yield* response.interim(103, { Link: '</style.css>; rel=preload; as=style' })
+   * ```
+   */
+  interim(status: InterimStatus, fields: Readonly<Record<string, FieldValue>> = {}): Awaitable<void> {
+    const checked = new ResponseFields()
+    for (const [name, value] of Object.entries(fields)) checked.set(name, value)
+    return new ResponseCall(this.sink, () => this.sink.sendInterim(this, status, checked))
+  }
+
+  /**
+   * Leaves HTTP: answers with `101 Switching Protocols` and the header fields that are set, and hands over the
+   * connection. `yield*` or await it. The stream is yours until the handler returns, and is closed then. To
+   * CONNECT it answers with 200, and `protocol` is `''`.
+   *
+   * Nobody else watches the stream any more: times, limits and what a hang-up means are yours.
+   *
+   * @param protocol - one of those that the client asks for, such as `websocket`
+   * @returns the stream; what the client has sent already is read first
+   * @throws GyreError `GYRE_NO_UPGRADE` where the client has not asked for it; `GYRE_RESPONSE_STARTED`
+   * @example
+   * ```ts
+   * const stream = yield* response.upgrade('echo')
+   * yield* copy(stream, stream)
+   * ```
+   * @see RFC 9110 section 7.8
+   */
+  upgrade(protocol: string): Awaitable<ByteStream> {
+    return new ResponseCall(this.sink, () => this.sink.upgrade(this, protocol))
   }
 
   /**
@@ -114,6 +177,7 @@ export class Response {
    * without one. Never blocks: the chunk leaves when the handler has returned.
    */
   end(chunk: Payload = ''): void {
+    mustBePayload(chunk)
     this.mustNotBeEnded()
     this.payload = chunk
     this.stage = 'ended'
@@ -124,36 +188,54 @@ export class Response {
     if (this.stage === 'ended') throw new GyreError('GYRE_RESPONSE_ENDED')
   }
 
+  /** @throws GyreError once the head is sent, or the answer is made */
+  mustBeOpen(): void {
+    if (this.stage === 'open') return
+    this.mustNotBeEnded()
+    throw new GyreError('GYRE_RESPONSE_STARTED')
+  }
+
   private answer(payload: Payload, contentType: string, status: number | undefined): void {
-    if (this.stage !== 'open') {
-      this.mustNotBeEnded()
-      throw new GyreError('GYRE_RESPONSE_STARTED')
-    }
+    mustBePayload(payload)
+    this.mustBeOpen()
     if (status !== undefined) this.status = status
     this.contentType = contentType
     this.payload = payload
     this.stage = 'ended'
   }
+
+  private *sendChunk(chunk: Payload): Coroutine<void> {
+    this.mustNotBeEnded()
+    if (chunk.length > 0) yield* this.sink.sendChunk(this, chunk)
+  }
 }
 
-class WriteChunk extends Awaitable<void> {
+/** Callers without types send numbers and ArrayBuffers, which would be framed as something else than they are. */
+function mustBePayload(payload: unknown): asserts payload is Payload {
+  if (typeof payload !== 'string' && !(payload instanceof Uint8Array))
+    throw new GyreError('GYRE_BAD_PAYLOAD', `a body is text or a Uint8Array, not ${typeName(payload)}`)
+}
+
+function typeName(value: unknown): string {
+  return typeof value === 'object' && value !== null
+    ? ((value.constructor as { name?: string } | undefined)?.name ?? 'an object')
+    : typeof value
+}
+
+/** Something that a response does when it is run: `yield*` it in a task, await it in an async function. */
+class ResponseCall<T> extends Awaitable<T> {
   protected readonly kernel: Kernel
   protected readonly scope: Scope | null
-  private readonly sink: ResponseSink
-  private readonly response: Response
-  private readonly chunk: Payload
+  private readonly work: () => Coroutine<T>
 
-  constructor(sink: ResponseSink, response: Response, chunk: Payload) {
+  constructor(sink: ResponseSink, work: () => Coroutine<T>) {
     super()
     this.kernel = sink.kernel
     this.scope = sink.scope
-    this.sink = sink
-    this.response = response
-    this.chunk = chunk
+    this.work = work
   }
 
-  *[Symbol.iterator](): Coroutine<void> {
-    this.response.mustNotBeEnded()
-    if (this.chunk.length > 0) yield* this.sink.sendChunk(this.response, this.chunk)
+  [Symbol.iterator](): Coroutine<T> {
+    return this.work()
   }
 }

@@ -1,15 +1,20 @@
 /*
  * The server: takes connections in, keeps them, and lets them go.
  */
-import { GyreError, SIZES, resolveLimits } from '../base/index.ts'
-import type { Limits } from '../base/index.ts'
+import { GyreError, SIZES, describeError, effectiveLimits, resolveLimits, unsafeCombinations } from '../base/index.ts'
+import type { EffectiveLimit, Limits } from '../base/index.ts'
 import { chooseIo, homeKernel, openListener } from '../io/index.ts'
 import type { ByteStream, Endpoint, IoChoice, Listener } from '../io/index.ts'
 import { ParkingLot, Scope, giveWay, park, sleep, waitPromise } from '../kernel/index.ts'
-import type { Coroutine, Kernel, Task } from '../kernel/index.ts'
+import type { Coroutine, Kernel, Operation, Task } from '../kernel/index.ts'
 import { dateLine } from '../protocol/index.ts'
+import { accessWriter } from './access.ts'
+import { AddressCounts } from './address-counts.ts'
+import { OutputBudget } from './budget.ts'
 import { Connection } from './connection.ts'
-import type { ServerContext, ServerCounts } from './context.ts'
+import type { ServerContext } from './context.ts'
+import { drain } from './drain.ts'
+import type { CloseReport, RunningRequest } from './drain.ts'
 import type { Handler } from './handler.ts'
 import { NoBody } from './incoming.ts'
 import { lineLogger } from './log.ts'
@@ -17,7 +22,12 @@ import type { Logger } from './log.ts'
 import { checkListenOptions, checkServerOptions, resolveAddress } from './options.ts'
 import type { ListenOptions, ServerOptions } from './options.ts'
 import { Outgoing } from './outgoing.ts'
-import type { Request } from './request.ts'
+import { limitOf, outcomeOf } from './record.ts'
+import type { AccessWriter } from './record.ts'
+import type { Request, RequestOrigin } from './request.ts'
+import { CLOSE_SIGNALS, waitCloseSignal } from './signals.ts'
+import { Tally } from './tally.ts'
+import type { Counts, Settlement } from './tally.ts'
 
 /** Where a server can be reached. */
 export interface ServerAddress extends Endpoint {
@@ -26,11 +36,13 @@ export interface ServerAddress extends Endpoint {
 }
 
 /** What a server is doing. */
-export interface ServerStatistics extends Readonly<ServerCounts> {
+export interface ServerStatistics extends Counts {
   /** The kind of io, and why it was chosen. */
   readonly io: IoChoice
   /** Connections that are open. */
   readonly connections: number
+  /** Bytes of answers that wait in memory for slow clients. */
+  readonly outputHeld: number
   /** Tasks, deadlines and ticks of the kernel, which all servers of the thread share. */
   readonly kernel: ReturnType<Kernel['statistics']>
 }
@@ -40,13 +52,18 @@ type Phase = 'open' | 'closing' | 'closed'
 /** Serves HTTP/1.1. Made by `createServer`. */
 export class Server implements ServerContext {
   readonly kernel: Kernel
-  readonly limits: Limits
+  readonly limit: Limits
   readonly handler: Handler
+  readonly connect: Handler | null
   readonly cancelOnDisconnect: boolean
-  readonly counts: ServerCounts = { accepted: 0, rejected: 0, requests: 0, running: 0, refused: 0, gone: 0 }
+  readonly tally: Tally = new Tally()
+  readonly budget: OutputBudget
   readonly noBody: NoBody
   private readonly io: IoChoice
   private readonly log: Logger
+  private readonly access: AccessWriter | null
+  private readonly clients: AddressCounts
+  private readonly closingSoon = new AbortController()
   /** The tasks of all connections; each is kept by its Connection. */
   private readonly connections = new Set<Task>()
   private readonly listeners = new Map<Listener, ServerAddress>()
@@ -54,7 +71,7 @@ export class Server implements ServerContext {
   private readonly scope: Scope
   private readonly empty = new ParkingLot('the last connection')
   private phase: Phase = 'open'
-  private closing: Task<void> | null = null
+  private ending: Task<CloseReport> | null = null
   /** The line of the Date field, and until when it is good. */
   private date = ''
   private dateUntil = -Infinity
@@ -65,19 +82,38 @@ export class Server implements ServerContext {
     if (typeof handler !== 'function')
       throw new GyreError('GYRE_BAD_OPTION', 'createServer() needs a handler: a function of (request, response)')
     this.kernel = kernel
-    this.limits = resolveLimits(options.limits ?? {})
+    this.limit = resolveLimits(options.limits ?? {})
     this.handler = handler
+    this.connect = options.connect ?? null
     this.cancelOnDisconnect = options.cancelOnDisconnect ?? true
     this.io = chooseIo(options.io)
     this.scope = new Scope(kernel, null, false)
-    this.scope.grace = this.limits.cancelGrace
+    this.scope.grace = this.limit.cancelGrace
     this.scope.tasks = this.connections
     this.noBody = new NoBody(kernel)
+    this.budget = new OutputBudget(this.limit.outputTotal)
+    this.clients = new AddressCounts(this.limit.connectionsPerAddress)
+    this.access =
+      options.access === undefined
+        ? null
+        : accessWriter(options.access, kernel, (text) => void process.stdout.write(text))
     const toStandardError = lineLogger(
       () => kernel.host.now(),
       (line) => process.stderr.write(line),
     )
     this.log = options.log === false ? () => undefined : (options.log ?? toStandardError)
+    for (const sentence of unsafeCombinations(this.limit))
+      this.report(new GyreError('GYRE_UNSAFE_LIMITS', sentence), 0, null)
+  }
+
+  /** False from the beginning of `close` on: what a readiness check should answer with. */
+  get ready(): boolean {
+    return this.phase === 'open'
+  }
+
+  /** Aborted when `close` begins. For handlers that stream without end, or have left HTTP, and can end well. */
+  get closing(): AbortSignal {
+    return this.closingSoon.signal
   }
 
   /** Where the server listens. */
@@ -105,25 +141,68 @@ export class Server implements ServerContext {
 
   /** Serves a connection that was accepted elsewhere. */
   serve(stream: ByteStream): void {
-    if (this.connections.size >= this.limits.connections) return this.turnAway(stream)
-    this.counts.accepted++
-    const connection = new Connection(this, stream)
+    if (this.connections.size >= this.limit.connections)
+      return this.turnAway(stream, new GyreError('GYRE_CONNECTIONS_FULL'))
+    const address = this.clients.enter(stream)
+    if (address === undefined) return this.turnAway(stream, new GyreError('GYRE_ADDRESS_FULL'))
+    this.tally.accepted++
+    const connection = new Connection(this, stream, address)
     this.kernel.start(connection.serve(), 'connection', this.scope, connection)
   }
 
   /**
-   * Stops: no new connections; idle ones end now, running requests get their answers, with `Connection:
-   * close`. What is not done within the limit `closeTime` is cancelled, every `finally` run.
+   * Stops. `ready` is false at once; after `closeDelay` no new connections are taken, every answer says
+   * `Connection: close`, and idle connections end. Requests that are not done within `closeTime` are
+   * cancelled, every `finally` run.
    *
-   * @returns a task that ends with the last connection
+   * @returns a task that ends with the last connection, with a report of what became of it all
    * @example
    * ```ts
-   * process.once('SIGTERM', () => server.close())
+   * const { outcomes, cut } = await server.close()
    * ```
    */
-  close(): Task<void> {
-    this.closing ??= this.kernel.spawn(this.drain(), { name: 'close' })
-    return this.closing
+  close(): Task<CloseReport> {
+    this.ending ??= this.kernel.spawn(this.drain(), { name: 'close' })
+    return this.ending
+  }
+
+  /**
+   * Closes on SIGTERM or SIGINT; the second signal ends the process at once.
+   *
+   * @param signals - others, instead of these
+   * @returns a task that ends with the report of `close`
+   * @example
+   * ```ts
+   * server.closeOnSignals().then((report) => console.log('closed', report))
+   * ```
+   */
+  closeOnSignals(signals: readonly NodeJS.Signals[] = CLOSE_SIGNALS): Task<CloseReport> {
+    return this.kernel.spawn(this.closeAfter(waitCloseSignal(signals)), { name: 'close on signals' })
+  }
+
+  /** The requests that run now, the oldest first: what a close without patience would cut. */
+  running(): RunningRequest[] {
+    const now = this.kernel.host.now()
+    const found: RunningRequest[] = []
+    for (const { keeper } of this.connections) {
+      if (!(keeper instanceof Connection) || keeper.exchange === null) continue
+      const { head, origin, phase, started } = keeper.exchange
+      const { method, target } = head
+      found.push({ method, target, remote: origin.remote, phase, age: now - started })
+    }
+    return found.sort((one, other) => other.age - one.age)
+  }
+
+  /**
+   * The limits in force, each with its unit, its reason and whether it was changed.
+   *
+   * @example
+   * ```ts
+   * console.table(server.limits())
+   * ```
+   */
+  limits(): EffectiveLimit[] {
+    return effectiveLimits(this.limit)
   }
 
   /** `await using server = createServer(…)` closes it at the end of the block. */
@@ -133,7 +212,13 @@ export class Server implements ServerContext {
 
   /** @returns counts of what the server does and has done */
   statistics(): ServerStatistics {
-    return { io: this.io, connections: this.connections.size, ...this.counts, kernel: this.kernel.statistics() }
+    return {
+      io: this.io,
+      connections: this.connections.size,
+      outputHeld: this.budget.held,
+      ...this.tally.snapshot(),
+      kernel: this.kernel.statistics(),
+    }
   }
 
   dateLine(): string {
@@ -146,23 +231,56 @@ export class Server implements ServerContext {
     return this.date
   }
 
-  report(error: unknown, status: number, origin: { readonly remote: Endpoint }, request?: Request): void {
-    const { address, port } = origin.remote
+  report(error: unknown, status: number, origin: { readonly remote: Endpoint } | null, request?: Request): void {
     const known = error instanceof GyreError
-    const what = error instanceof Error ? error.message : String(error)
-    this.log({
-      code: known ? error.code : 'GYRE_HANDLER_FAILED',
-      status,
-      blame: known ? error.blame : 'app',
-      reason: request === undefined ? what : `${request.method} ${request.path}: ${what}`,
-      remote: `${address}:${port}`,
-      error,
-    })
+    const what = describeError(error)
+    try {
+      this.log({
+        code: known ? error.code : 'GYRE_HANDLER_FAILED',
+        status,
+        blame: known ? error.blame : 'app',
+        reason: request === undefined ? what : `${request.method} ${request.path}: ${what}`,
+        ...(origin === null ? {} : { remote: `${origin.remote.address}:${origin.remote.port}` }),
+        error,
+      })
+    } catch (failure) {
+      // A logger that fails is nobody's request, and must not end any.
+      process.stderr.write(`gyre: the logger failed: ${describeError(failure)}\n`)
+    }
   }
 
-  connectionEnded(task: Task, failed: boolean, failure: unknown): void {
+  settle(settlement: Settlement): void {
+    const { outcome, error, failedIn, head, origin, started } = settlement
+    this.tally.count(outcome, error)
+    if (this.access === null) return
+    const { host } = this.kernel
+    const duration = host.now() - started
+    try {
+      this.access({
+        time: host.wallTime() - duration,
+        duration,
+        remote: origin.remote,
+        method: head?.method ?? '',
+        target: head?.target ?? '',
+        httpVersion: head === null ? '' : head.minor === 1 ? '1.1' : '1.0',
+        headers: head?.fields ?? null,
+        status: settlement.status,
+        bytesIn: settlement.bytesIn,
+        bytesOut: settlement.bytesOut,
+        clientTime: settlement.clientTime,
+        outcome,
+        phase: outcome === 'ok' ? null : failedIn,
+        code: error instanceof GyreError ? error.code : null,
+        limit: limitOf(error),
+      })
+    } catch (failure) {
+      this.report(failure, 0, origin)
+    }
+  }
+
+  connectionEnded(task: Task, connection: Connection): void {
     this.scope.leave(task)
-    if (failed) this.kernel.host.unobserved(failure, task)
+    this.clients.leave(connection.address)
     if (this.connections.size === 0) this.empty.wakeAll()
   }
 
@@ -197,28 +315,60 @@ export class Server implements ServerContext {
   }
 
   /** There are as many connections as there may be: say so, and do not wait for the client. */
-  private turnAway(stream: ByteStream): void {
-    this.counts.rejected++
-    const error = new GyreError('GYRE_CONNECTIONS_FULL')
-    this.report(error, error.status, stream)
+  private turnAway(stream: ByteStream, error: GyreError): void {
+    this.tally.rejected++
     try {
+      const origin: RequestOrigin = { remote: stream.remote, local: stream.local, secure: false }
+      this.report(error, error.status, stream)
+      this.settle({
+        started: this.kernel.time,
+        origin,
+        head: null,
+        status: error.status,
+        bytesIn: 0,
+        bytesOut: 0,
+        clientTime: 0,
+        outcome: outcomeOf(error, error.status),
+        failedIn: 'head',
+        error,
+      })
       const answer = Buffer.from(Outgoing.refusal(error, this.dateLine()), 'latin1')
       stream.tryWrite(answer, 0, answer.length)
     } catch {
       // The client has gone already.
+    } finally {
+      stream.close()
     }
-    stream.close()
   }
 
-  private *drain(): Coroutine<void> {
+  private *closeAfter(event: Operation<unknown>): Coroutine<CloseReport> {
+    yield* event
+    return yield* this.close()
+  }
+
+  private *drain(): Coroutine<CloseReport> {
     this.phase = 'closing'
-    for (const listener of this.listeners.keys()) listener.close()
-    this.listeners.clear()
-    for (const { keeper } of this.connections) if (keeper instanceof Connection) keeper.windDown()
-    this.scope.cancelAt(this.kernel.host.now() + this.limits.closeTime, 'the server shuts down')
-    while (this.connections.size > 0) yield* park(this.empty)
-    this.scope.cancelAt(Infinity, '')
+    this.closingSoon.abort()
+    const report = yield* drain({
+      limit: this.limit,
+      empty: this.empty,
+      size: () => this.connections.size,
+      running: () => this.running(),
+      outcomes: () => ({ ...this.tally.outcomes }),
+      now: () => this.kernel.host.now(),
+      stopListening: () => {
+        for (const listener of this.listeners.keys()) listener.close()
+        this.listeners.clear()
+      },
+      windDown: () => {
+        for (const { keeper } of this.connections) if (keeper instanceof Connection) keeper.windDown()
+      },
+      cancel: () => {
+        this.scope.cancel('the server shuts down')
+      },
+    })
     this.phase = 'closed'
+    return report
   }
 }
 

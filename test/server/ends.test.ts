@@ -44,7 +44,7 @@ describe('the client goes away', () => {
       await eventually(() => server.statistics().connections === 0, 'the end of the connection')
       expect(log).toEqual(['child', 'cancelled', 'finally'])
       const after = server.statistics()
-      expect(after).toMatchObject({ running: 0, gone: 1 })
+      expect(after).toMatchObject({ running: 0, outcomes: { gone: 1 } })
       expect(after.kernel).toMatchObject({ tasks: before.tasks, deadlines: before.deadlines })
     },
   )
@@ -135,9 +135,14 @@ describe('close', () => {
     const client = await connect()
     client.send(GET)
     await eventually(() => server.statistics().running === 1)
-    await server.close()
+    expect(await server.close()).toMatchObject({
+      running: 1,
+      idle: 0,
+      outcomes: { cut: 1, ok: 0 },
+      cut: [{ method: 'GET', phase: 'handler' }],
+    })
     expect(log).toEqual(['finally'])
-    expect(await client.end()).toBe('')
+    expect(answers(await client.end())).toMatchObject([{ status: 503, headers: { connection: 'close' } }])
   })
 
   test('twice is once; and a server that never listened closes too', async () => {
@@ -152,7 +157,7 @@ test('a request head cut at every byte, and a chunked body cut at every byte, gi
   })
   const request =
     'POST /cut?x HTTP/1.1\r\nHost: example.org\r\nX-Long: value\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n' +
-    '5;a=b\r\nhello\r\nA\r\n, world...\r\n0\r\nTrailer: x\r\n\r\n'
+    '5;a=b\r\nhello\r\nA\r\n, world...\r\n0\r\nX-Trailer: x\r\n\r\n'
   const [whole] = await exchange(request)
   const clients = await Promise.all(
     Array.from({ length: request.length }, async (_, at) => {

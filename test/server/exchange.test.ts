@@ -322,7 +322,7 @@ test('pipelined POSTs with counted and chunked bodies keep their bodies apart', 
   })
   const got = await exchange(
     'POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc' +
-      'POST /b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\nde\r\n1\r\nf\r\n0\r\nTrailer: t\r\n\r\n' +
+      'POST /b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\nde\r\n1\r\nf\r\n0\r\nX-Trailer: t\r\n\r\n' +
       'GET /c HTTP/1.1\r\nHost: a\r\n\r\n' +
       'POST /d HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nConnection: close\r\n\r\n',
   )

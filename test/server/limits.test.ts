@@ -35,7 +35,7 @@ describe('refusals name their status, their code and a reason', () => {
     expect(got[1]?.headers['connection']).toBe('close')
     expect(events).toMatchObject([{ code, status, blame: 'client' }])
     expect(events[0]?.reason).not.toBe('')
-    expect(server.statistics()).toMatchObject({ requests: 1, refused: 1, running: 0 })
+    expect(server.statistics()).toMatchObject({ requests: 1, outcomes: { refused: 1 }, running: 0 })
   })
 })
 
@@ -220,10 +220,10 @@ describe('wrong options throw at once, and say what to do', () => {
   const make = (options: unknown) => () => createServer(options as ServerOptions, hello)
   test('of createServer', () => {
     expect(make({ prot: 1 })).toThrow(
-      'createServer() has no option prot; there are: io, limits, cancelOnDisconnect, log',
+      'createServer() has no option prot; there are: io, limits, cancelOnDisconnect, connect, access, log',
     )
     expect(make({ limits: { headBites: 1 } })).toThrow('limits.headBites is not a limit')
-    expect(make({ limits: { headBytes: -1 } })).toThrow('limits.headBytes must be a whole number above 0 or Infinity')
+    expect(make({ limits: { headBytes: -1 } })).toThrow('limits.headBytes must be a whole number from 1 on or Infinity')
     expect(make({ limits: { headBytes: Infinity } })).toThrow('limits.headBytes cannot be more than 65536')
     expect(make({ io: 'uring' })).toThrow("must be 'auto', 'epoll' or 'node'")
     expect(make({ log: 1 })).toThrow('log must be a function')

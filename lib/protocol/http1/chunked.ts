@@ -237,7 +237,8 @@ export class ChunkedDecoder {
     for (let at = 0; at < spans.length; at += 2) {
       const from = spans[at] as number
       const length = spans[at + 1] as number
-      if (length < FEW) for (let index = 0; index < length; index++) piece[filled + index] = bytes[from + index] as number
+      if (length < FEW)
+        for (let index = 0; index < length; index++) piece[filled + index] = bytes[from + index] as number
       else bytes.copy(piece, filled, from, from + length)
       filled += length
     }

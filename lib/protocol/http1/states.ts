@@ -14,48 +14,26 @@ export type ConnectionState =
   | 'idle'
   /** Some of a head has come. */
   | 'head'
-  /** A handler runs. */
+  /** A handler runs, or what it left of the body is read. Who waits for the client then has a time of its own. */
   | 'handling'
-  /** A handler, or we on its behalf, waits for more of the body. */
-  | 'body'
-  /** An answer waits for a client that reads slowly. */
-  | 'stalled'
   /** The last answer is out; what the client still sends is read and dropped (RFC 9112 section 9.6). */
   | 'lingering'
+  /** It speaks another protocol, and is its handler's. */
+  | 'upgraded'
   | 'closed'
 
 /** What moves it. */
-export type ConnectionEvent =
-  | 'headBegun'
-  | 'headRead'
-  | 'bodyAwaited'
-  | 'bodyArrived'
-  | 'writeStalled'
-  | 'writeResumed'
-  | 'answered'
-  | 'lastAnswered'
-  | 'refused'
-  | 'ended'
+export type ConnectionEvent = 'headBegun' | 'headRead' | 'upgraded' | 'answered' | 'lastAnswered' | 'refused' | 'ended'
 
 type Row = Partial<Readonly<Record<ConnectionEvent, ConnectionState>>>
 
 /** State by event: the next state. docs/design.md draws it. */
 export const CONNECTION_STATES: Readonly<Record<ConnectionState, Row>> = {
-  idle: { headBegun: 'head', headRead: 'handling', refused: 'lingering', ended: 'closed' },
+  idle: { headBegun: 'head', headRead: 'handling', refused: 'lingering', lastAnswered: 'lingering', ended: 'closed' },
   head: { headRead: 'handling', refused: 'lingering', ended: 'closed' },
-  handling: {
-    bodyAwaited: 'body',
-    bodyArrived: 'handling',
-    writeStalled: 'stalled',
-    answered: 'idle',
-    lastAnswered: 'lingering',
-    refused: 'lingering',
-    ended: 'closed',
-  },
-  // A handler that reads and writes at once, in two tasks, is stalled as long as its writing is.
-  body: { bodyArrived: 'handling', writeStalled: 'stalled', ended: 'closed' },
-  stalled: { writeResumed: 'handling', bodyAwaited: 'stalled', bodyArrived: 'stalled', ended: 'closed' },
-  lingering: { writeStalled: 'lingering', writeResumed: 'lingering', ended: 'closed' },
+  handling: { answered: 'idle', lastAnswered: 'lingering', upgraded: 'upgraded', ended: 'closed' },
+  lingering: { ended: 'closed' },
+  upgraded: { ended: 'closed' },
   closed: {},
 }
 

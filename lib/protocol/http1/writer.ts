@@ -35,6 +35,7 @@ export interface ResponsePlan {
 /** A head, and what it means for what follows. */
 export interface PlannedHead {
   readonly text: string
+  readonly status: number
   readonly framing: ResponseFraming
   /** Whether bytes of a body follow the head. */
   readonly hasBody: boolean
@@ -95,7 +96,7 @@ export function plainHead(status: number, contentType: string, length: number, d
 
 /** True where a status has no body by definition, and `plainHead` will not do. */
 export function isBodiless(status: number): boolean {
-  return status === NO_CONTENT || status === NOT_MODIFIED || status < LOWEST_STATUS
+  return status === NO_CONTENT || status === NOT_MODIFIED || status === RESET_CONTENT || status < LOWEST_STATUS
 }
 
 /**
@@ -109,7 +110,7 @@ export function responseHead(plan: ResponsePlan): PlannedHead {
   checkStatus(status)
   const bodiless = isBodiless(status)
   const announced = fields === null ? undefined : announcedLength(fields)
-  const length = announced ?? (status === RESET_CONTENT ? 0 : plan.length)
+  const length = announced ?? plan.length
   // H7: no body after HEAD, 204 and 304; HEAD and 304 may say how long it would have been.
   const hasBody = !bodiless && method !== 'HEAD'
   if (hasBody && announced !== undefined && plan.length !== undefined && announced !== plan.length)
@@ -134,10 +135,12 @@ export function responseHead(plan: ResponsePlan): PlannedHead {
   else if (framing === 'chunked') text += 'Transfer-Encoding: chunked\r\n'
   // On 304 the length is that of what was not sent, and only the handler knows it (RFC 9110 section 8.6).
   else if (status === NOT_MODIFIED && announced !== undefined) text += `Content-Length: ${announced}\r\n`
+  // RFC 9110 section 15.3.6: a 205 has no content, and its framing has to say so.
+  else if (status === RESET_CONTENT) text += 'Content-Length: 0\r\n'
   if (!keepAlive) text += 'Connection: close\r\n'
   // RFC 9112 appendix C.2.2: an HTTP/1.0 client is told when the connection goes on.
   else if (minor === 0) text += 'Connection: keep-alive\r\n'
-  return { text: `${text}\r\n`, framing, hasBody, length: framing === 'length' ? length : undefined, keepAlive }
+  return { text: `${text}\r\n`, status, framing, hasBody, length: framing === 'length' ? length : undefined, keepAlive }
 }
 
 function fieldLines(fields: ResponseFields): string {

@@ -1,0 +1,67 @@
+/*
+ * Waiting for a client, in one direction, who may be slow but not for ever.
+ *
+ * Two times run. Each wait alone may last so long (the slack). And all waits together may last no
+ * longer than the slack and what the bytes that have moved deserve at the lowest rate: a client that
+ * sends or takes one byte now and then never stalls, and is found out by this second time. Only
+ * time that is spent waiting counts, so a handler that thinks long costs its client nothing.
+ */
+import { GyreError, SIZES } from '../base/index.ts'
+import type { ErrorCode } from '../base/index.ts'
+import type { Readiness } from '../io/index.ts'
+import { Deadline, park } from '../kernel/index.ts'
+import type { Coroutine, Expiring, Kernel } from '../kernel/index.ts'
+
+/** How slow a client may be, and what to call it when it is slower. */
+export interface Patience {
+  /** How long one wait may last, in milliseconds. */
+  readonly slack: number
+  /** Bytes a second that it must come up to, beyond the slack. */
+  readonly rate: number
+  /** Raised when one wait lasts too long. */
+  readonly stalled: ErrorCode
+  /** Raised when the rate is not kept. */
+  readonly tooSlow: ErrorCode
+}
+
+export class ClientWait implements Expiring {
+  /** How long was waited so far, in milliseconds. */
+  waited = 0
+  private readonly kernel: Kernel
+  private readonly place: Readiness
+  private readonly patience: Patience
+  private readonly deadline = new Deadline(this)
+  private verdict: ErrorCode
+
+  constructor(kernel: Kernel, place: Readiness, patience: Patience) {
+    this.kernel = kernel
+    this.place = place
+    this.patience = patience
+    this.verdict = patience.stalled
+  }
+
+  /**
+   * Waits until the client lets us go on.
+   *
+   * @param moved - how many bytes it has sent or taken so far
+   * @throws GyreError one of the two codes of its patience
+   */
+  *wait(moved: number): Coroutine<void> {
+    const { kernel, patience } = this
+    const from = kernel.host.now()
+    const left = patience.slack + (moved * SIZES.second) / patience.rate - this.waited
+    this.verdict = left < patience.slack ? patience.tooSlow : patience.stalled
+    const until = from + Math.min(left, patience.slack)
+    if (until < Infinity) kernel.deadlines.set(this.deadline, until)
+    try {
+      yield* park(this.place)
+    } finally {
+      kernel.deadlines.cancel(this.deadline)
+      this.waited += kernel.host.now() - from
+    }
+  }
+
+  expired(): void {
+    this.place.wakeThrow(new GyreError(this.verdict))
+  }
+}

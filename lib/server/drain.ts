@@ -1,0 +1,90 @@
+/*
+ * Closing a server, in the order that loses nothing:
+ *   1. `ready` is false, so that health checks fail; connections are still taken for `closeDelay`.
+ *   2. The listeners close. Every answer from here on says `Connection: close`.
+ *   3. Idle connections wait `lastCallTime` for a request that is on its way, and then end, our side first.
+ *   4. Running requests have until `closeTime`; then they are cancelled, and every `finally` runs.
+ */
+import { GyreError } from '../base/index.ts'
+import { park, sleep, withTimeout } from '../kernel/index.ts'
+import type { Coroutine, ParkingLot } from '../kernel/index.ts'
+import type { Endpoint } from '../io/index.ts'
+import type { Outcome, Phase } from './record.ts'
+
+/** A request that has not ended. */
+export interface RunningRequest {
+  readonly method: string
+  readonly target: string
+  readonly remote: Endpoint
+  /** What it is waiting for. */
+  readonly phase: Phase
+  /** For how long it has run, in milliseconds. */
+  readonly age: number
+}
+
+/** What a close has found and done. */
+export interface CloseReport {
+  /** How long it took, in milliseconds. */
+  readonly duration: number
+  /** Requests that were running when it began, those of upgraded connections included. */
+  readonly running: number
+  /** Connections that had no request then. */
+  readonly idle: number
+  /** How the requests that ended while it lasted have ended. */
+  readonly outcomes: Readonly<Record<Outcome, number>>
+  /** Those that had to be cancelled, and where they were. Empty after a clean close. */
+  readonly cut: readonly RunningRequest[]
+}
+
+/** What a drain needs of its server. */
+export interface Draining {
+  readonly limit: { readonly closeDelay: number; readonly closeTime: number }
+  /** Woken when the last connection has ended. */
+  readonly empty: ParkingLot
+  /** How many connections there are. */
+  size(): number
+  running(): RunningRequest[]
+  outcomes(): Record<Outcome, number>
+  now(): number
+  stopListening(): void
+  /** Has every connection end after its answer. */
+  windDown(): void
+  /** Cancels what is left. */
+  cancel(): void
+}
+
+export function* drain(server: Draining): Coroutine<CloseReport> {
+  const begun = server.now()
+  const before = server.outcomes()
+  const { closeDelay, closeTime } = server.limit
+  if (closeDelay > 0) yield* sleep(closeDelay)
+  server.stopListening()
+  const running = server.running().length
+  const idle = server.size() - running
+  server.windDown()
+  const cut = yield* waitOrCut(server, closeTime)
+  const after = server.outcomes()
+  const outcomes = Object.fromEntries(
+    Object.entries(after).map(([name, count]) => [name, count - before[name as Outcome]]),
+  ) as Record<Outcome, number>
+  return { duration: server.now() - begun, running, idle, outcomes, cut }
+}
+
+/** Waits for the last connection. @returns the requests that had to be cancelled */
+function* waitOrCut(server: Draining, closeTime: number): Coroutine<RunningRequest[]> {
+  try {
+    yield* withTimeout(closeTime, () => waitEmpty(server))
+    return []
+  } catch (error) {
+    if (!(error instanceof GyreError && error.code === 'GYRE_TIMEOUT')) throw error
+  }
+  const cut = server.running()
+  server.cancel()
+  // Bounded: what goes on waiting after its grace is dropped by the kernel.
+  yield* waitEmpty(server)
+  return cut
+}
+
+function* waitEmpty(server: Draining): Coroutine<void> {
+  while (server.size() > 0) yield* park(server.empty)
+}

@@ -1,0 +1,297 @@
+/*
+ * An exchange: one request and its answer.
+ *
+ * It runs the handler inside the connection's task, in a scope of its own. Whatever ends a request before
+ * its time cancels that scope: the client going away, a deadline, a drain. What the handler has
+ * awaited or spawned into the request lives in the scope too, and ends with it at the latest.
+ * However an exchange ends, it is settled once: counted, and written down as one access record.
+ */
+import { GyreError, statusOf } from '../base/index.ts'
+import type { Limits } from '../base/index.ts'
+import type { ByteStream } from '../io/index.ts'
+import { Cancelled, currentTask } from '../kernel/index.ts'
+import type { Coroutine, InnerScope, Kernel } from '../kernel/index.ts'
+import { interimHead } from '../protocol/index.ts'
+import type { RequestHead, ResponseFields } from '../protocol/index.ts'
+import { finish } from './handler.ts'
+import type { Handler } from './handler.ts'
+import type { HeadReader } from './head-reader.ts'
+import { Incoming } from './incoming.ts'
+import type { BodyPort } from './incoming.ts'
+import { Outgoing } from './outgoing.ts'
+import type { OutgoingPort } from './outgoing.ts'
+import { outcomeOf } from './record.ts'
+import type { Outcome, Phase } from './record.ts'
+import { Request } from './request.ts'
+import type { RequestOrigin } from './request.ts'
+import { Response } from './response.ts'
+import type { InterimStatus, Payload, ResponseSink } from './response.ts'
+import type { Settlement } from './tally.ts'
+import { streamWithRest, switchingHead } from './upgrade.ts'
+
+/** What an exchange needs of its connection. */
+export interface ExchangePort extends RequestOrigin, OutgoingPort {
+  readonly kernel: Kernel
+  readonly stream: ByteStream
+  readonly reader: HeadReader
+  /** The exchange that runs. */
+  exchange: Exchange | null
+  /** Opens the scope that a handler runs in. */
+  openScope(): InnerScope
+  /** The connection has left HTTP. */
+  upgraded(): void
+  /** The client has gone, or has ended its side. */
+  hungUp(broken: boolean): void
+}
+
+const CONTINUE = 100
+
+export class Exchange implements BodyPort, ResponseSink, Settlement {
+  readonly request: Request
+  readonly head: RequestHead
+  /** When it began, in milliseconds of the host's clock. */
+  readonly started: number
+  /** The scope of the handler: what is awaited or spawned into the request ends with it. */
+  scope: InnerScope | null = null
+  private readonly outgoing: Outgoing
+  private readonly incoming: Incoming | null
+  /** How it ended; `failed` where nobody came to say so, because the connection's task was dropped. */
+  outcome: Outcome = 'failed'
+  /** Why it did not end well, and where it was then. */
+  error: unknown = null
+  failedIn: Phase | null = null
+  private readonly port: ExchangePort
+  private readonly response: Response
+  /** True once the client was seen to have gone. */
+  private gone = false
+  /** True once the connection has left HTTP. */
+  private left = false
+
+  constructor(port: ExchangePort, head: RequestHead) {
+    const { server } = port
+    this.port = port
+    this.head = head
+    this.started = port.kernel.time
+    this.incoming = head.framing === 'none' ? null : new Incoming(this, head)
+    this.request = new Request(head, port, this.incoming ?? server.noBody, server.limit.bodyBytes)
+    this.outgoing = new Outgoing(port, head, this.incoming)
+    this.response = new Response(this)
+  }
+
+  get kernel(): Kernel {
+    return this.port.kernel
+  }
+
+  get limit(): Limits {
+    return this.port.server.limit
+  }
+
+  get stream(): ByteStream {
+    return this.port.stream
+  }
+
+  get origin(): RequestOrigin {
+    return this.port
+  }
+
+  get status(): number {
+    return this.outgoing.status
+  }
+
+  get bytesIn(): number {
+    return this.incoming?.received ?? 0
+  }
+
+  get bytesOut(): number {
+    return this.outgoing.bodyBytes
+  }
+
+  get clientTime(): number {
+    return (this.incoming?.waited ?? 0) + this.port.outlet.waited
+  }
+
+  /** What it is waiting for. */
+  get phase(): Phase {
+    if (this.left) return 'upgraded'
+    if (this.port.outlet.held > 0 || this.outgoing.finished) return 'answer'
+    return this.incoming?.waiting === true ? 'body' : 'handler'
+  }
+
+  /**
+   * Runs the handler, and brings its answer to the client.
+   *
+   * @returns whether the connection goes on
+   */
+  *run(): Coroutine<boolean> {
+    const { port, outgoing, incoming, response } = this
+    const { server, outlet } = port
+    let keep = false
+    server.tally.begin()
+    outlet.begin()
+    try {
+      try {
+        const scope = (this.scope = port.openScope())
+        try {
+          const result = this.handle(scope)
+          if (result !== undefined) yield* finish(result)
+        } finally {
+          scope.close()
+        }
+        if (!this.left) {
+          keep = outgoing.tryFinish(response) ?? (yield* outgoing.finish(response))
+          if (!keep || !port.reader.hasAhead) {
+            outlet.tryFlush()
+            if (outlet.pending) yield* outlet.flush()
+          }
+        }
+        this.outcome = 'ok'
+      } catch (error) {
+        keep = yield* this.failed(error)
+      } finally {
+        this.settle()
+      }
+      if (keep && incoming !== null && !incoming.done) keep = yield* this.discard(incoming)
+      return keep
+    } finally {
+      incoming?.release()
+    }
+  }
+
+  /** The client has gone, or has ended its side. */
+  clientGone(broken: boolean): void {
+    // While its body is unread, the end of its side lies behind that: who reads will find it. And of a
+    // connection that has left HTTP, only the handler knows what half of it means.
+    if (!broken && (this.left || (this.incoming !== null && !this.incoming.done))) return
+    this.gone = true
+    this.scope?.cancel('the client has gone')
+  }
+
+  /** Counts it and writes it down: once, by its own end or by that of its connection. */
+  settle(): void {
+    const { port, outgoing } = this
+    if (port.exchange !== this) return
+    port.exchange = null
+    this.response.stage = 'ended'
+    if (!outgoing.finished) this.request.breakOff()
+    port.server.tally.end()
+    port.server.settle(this)
+  }
+
+  // What the body needs of its exchange
+
+  takeRest(): Buffer | null {
+    return this.port.reader.takeRest()
+  }
+
+  giveRest(rest: Buffer): void {
+    this.port.reader.giveRest(rest)
+  }
+
+  *sendContinue(): Coroutine<void> {
+    const { outlet } = this.port
+    yield* outlet.write(interimHead(CONTINUE, null), '')
+    yield* outlet.flush()
+  }
+
+  bodyDone(): void {
+    if (this.port.stream.peerEnded) this.port.hungUp(false)
+  }
+
+  // What the response needs of it
+
+  *sendChunk(response: Response, chunk: Payload): Coroutine<void> {
+    yield* this.outgoing.sendChunk(response, chunk)
+  }
+
+  *sendInterim(response: Response, status: InterimStatus, fields: ResponseFields): Coroutine<void> {
+    response.mustBeOpen()
+    // RFC 9110 section 15.2: an HTTP/1.0 client would take it for the answer.
+    if (this.head.minor === 0) return
+    const { outlet } = this.port
+    yield* outlet.acquire()
+    try {
+      yield* outlet.write(interimHead(status, fields), '')
+      yield* outlet.flush()
+    } finally {
+      outlet.release()
+    }
+  }
+
+  *upgrade(response: Response, protocol: string): Coroutine<ByteStream> {
+    const { port, head, incoming } = this
+    response.mustBeOpen()
+    const { status, text } = switchingHead(head, protocol, response.ownHeaders, port.server.dateLine())
+    // RFC 9110 section 7.8: the request is read to its end before the protocol changes.
+    if (incoming !== null && !incoming.done && !(yield* incoming.discard(this.limit.drainBytes)))
+      throw new GyreError('GYRE_NO_UPGRADE', 'the request has a body that was not read to its end')
+    response.stage = 'ended'
+    this.left = true
+    this.outgoing.leave(status)
+    port.upgraded()
+    yield* port.outlet.write(text, '')
+    yield* port.outlet.flush()
+    return streamWithRest(port.stream, port.reader.takeRest())
+  }
+
+  /** Calls the handler. */
+  private handle(scope: InnerScope): ReturnType<Handler> {
+    const { port, head } = this
+    const { server } = port
+    // A client that had gone before its turn came is not worked for. (RFC 9112 section 9.3 knows no
+    // half-closed clients; those that are served anyway get what needs no waiting.)
+    if (port.stream.peerEnded) port.hungUp(false)
+    const { handlerTime } = server.limit
+    if (handlerTime < Infinity) scope.cancelAt(port.kernel.host.now() + handlerTime, 'handlerTime is over')
+    if (head.method !== 'CONNECT' || server.connect === null) return server.handler(this.request, this.response)
+    return server.connect(this.request, this.response)
+  }
+
+  /** Reads what the handler left of the body, if that is cheaper than a new connection. @returns whether it was */
+  private *discard(incoming: Incoming): Coroutine<boolean> {
+    try {
+      return yield* incoming.discard(this.limit.drainBytes)
+    } catch (error) {
+      // The answer is out, and whole: what the client does with its body now only ends the connection.
+      if (error instanceof GyreError && error.blame === 'client') return false
+      throw error
+    }
+  }
+
+  /** Something went wrong: answers, where there is somebody to answer. @returns whether the connection goes on */
+  private *failed(thrown: unknown): Coroutine<boolean> {
+    const { port, outgoing } = this
+    const error = this.causeOf(thrown)
+    const status = error instanceof GyreError ? error.status : statusOf(error)
+    this.error = error
+    this.failedIn = this.phase
+    this.outcome = outcomeOf(error, status)
+    if (!(error instanceof GyreError && error.code === 'GYRE_PEER_GONE'))
+      port.server.report(error, status, port, this.request)
+    try {
+      if (outgoing.begun) {
+        // No fake clean end: the client must see that the answer is not whole.
+        port.stream.reset()
+        return false
+      }
+      // The client has gone, or reads nothing: there is nobody to answer.
+      if (status === 0) return false
+      const keep = yield* outgoing.fail(status, error)
+      yield* port.outlet.flush()
+      return keep
+    } catch {
+      // The first error is the one that counts.
+      port.stream.reset()
+      return false
+    }
+  }
+
+  /** What a cancel means: who has cancelled, and why. */
+  private causeOf(thrown: unknown): unknown {
+    if (!(thrown instanceof Cancelled)) return thrown
+    if (thrown === this.scope?.cancelled)
+      return new GyreError(this.gone ? 'GYRE_PEER_GONE' : 'GYRE_HANDLER_TIMEOUT', undefined, thrown)
+    // The connection's task is cancelled by its server alone. Any other cancel is of something that the
+    // handler has joined, and its own business.
+    return currentTask().cancelledBy === null ? thrown : new GyreError('GYRE_SHUTDOWN', undefined, thrown)
+  }
+}

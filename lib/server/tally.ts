@@ -1,0 +1,89 @@
+/*
+ * What a server counts: requests by how they end, and limits by how often they were hit.
+ */
+import { LIMITS } from '../base/index.ts'
+import type { LimitName } from '../base/index.ts'
+import type { RequestHead } from '../protocol/index.ts'
+import { OUTCOMES, limitOf } from './record.ts'
+import type { Outcome, Phase } from './record.ts'
+import type { RequestOrigin } from './request.ts'
+
+/** Counts, as `server.statistics()` shows them. */
+export interface Counts {
+  /** Connections taken in. */
+  readonly accepted: number
+  /** Connections turned away, because there were too many in all or of one address. */
+  readonly rejected: number
+  /** Requests whose head was read. */
+  readonly requests: number
+  /** Requests whose handler runs now. */
+  readonly running: number
+  /** Requests, and connections turned away, by how they ended. */
+  readonly outcomes: Readonly<Record<Outcome, number>>
+  /** How often each limit was hit that was hit at all. */
+  readonly limitsHit: Readonly<Partial<Record<LimitName, number>>>
+}
+
+/** How a request has ended: what its record is made of. */
+export interface Settlement {
+  /** When it began, in milliseconds of the host's clock. */
+  readonly started: number
+  readonly origin: RequestOrigin
+  /** Null where none was read. */
+  readonly head: RequestHead | null
+  readonly status: number
+  readonly bytesIn: number
+  readonly bytesOut: number
+  readonly clientTime: number
+  readonly outcome: Outcome
+  /** Where it was when it failed; null where it did not. */
+  readonly failedIn: Phase | null
+  readonly error: unknown
+}
+
+export class Tally implements Counts {
+  accepted = 0
+  rejected = 0
+  requests = 0
+  running = 0
+  readonly outcomes: Record<Outcome, number> = Object.fromEntries(OUTCOMES.map((name) => [name, 0])) as Record<
+    Outcome,
+    number
+  >
+  private readonly hits = new Map<LimitName, number>()
+
+  /** The limits that were hit, in the order of the table. */
+  get limitsHit(): Partial<Record<LimitName, number>> {
+    const found: Partial<Record<LimitName, number>> = {}
+    for (const name of Object.keys(LIMITS) as LimitName[]) {
+      const count = this.hits.get(name)
+      if (count !== undefined) found[name] = count
+    }
+    return found
+  }
+
+  /** A handler begins. */
+  begin(): void {
+    this.requests++
+    this.running++
+  }
+
+  /** A handler has ended. */
+  end(): void {
+    this.running--
+  }
+
+  /** Counts how a request has ended. */
+  count(outcome: Outcome, error: unknown): void {
+    this.outcomes[outcome]++
+    if (error === null) return
+    const limit = limitOf(error)
+    if (limit !== null) this.hits.set(limit, (this.hits.get(limit) ?? 0) + 1)
+  }
+
+  /** @returns a copy that does not change any more */
+  snapshot(): Counts {
+    const { accepted, rejected, requests, running, outcomes, limitsHit } = this
+    return { accepted, rejected, requests, running, outcomes: { ...outcomes }, limitsHit }
+  }
+}

@@ -1,0 +1,116 @@
+/*
+ * Leaving HTTP: the connection becomes a plain stream of bytes for another protocol (RFC 9110 section
+ * 7.8), or a tunnel (section 9.3.6).
+ */
+import { GyreError } from '../base/index.ts'
+import type { ByteStream, Endpoint, HangUpWatcher, IoKind, Readiness } from '../io/index.ts'
+import { connectHead, upgradeHead } from '../protocol/index.ts'
+import type { RequestHead, ResponseFields } from '../protocol/index.ts'
+
+const OK = 200
+const SWITCHING_PROTOCOLS = 101
+
+/** A head that leaves HTTP. */
+export interface SwitchingHead {
+  readonly status: number
+  readonly text: string
+}
+
+/**
+ * The head of the answer that leaves HTTP.
+ *
+ * @param protocol - the protocol to go on with; empty for the tunnel of a CONNECT
+ * @throws GyreError `GYRE_NO_UPGRADE` where the client has not asked for it; `GYRE_BAD_HEADER`
+ */
+export function switchingHead(
+  head: RequestHead,
+  protocol: string,
+  fields: ResponseFields | null,
+  date: string,
+): SwitchingHead {
+  if (head.method === 'CONNECT' && protocol === '') return { status: OK, text: connectHead(OK, fields, date) }
+  const asked = head.upgrade
+    ? (head.fields.get('upgrade') ?? '').split(',').map((name) => name.trim().toLowerCase())
+    : []
+  if (!asked.includes(protocol.toLowerCase()))
+    throw new GyreError('GYRE_NO_UPGRADE', `the client has not asked for the protocol ${JSON.stringify(protocol)}`)
+  return { status: SWITCHING_PROTOCOLS, text: upgradeHead(protocol, fields) }
+}
+
+/** @returns the stream itself, or one that gives what was read of it too early before anything else */
+export function streamWithRest(stream: ByteStream, rest: Buffer | null): ByteStream {
+  return rest === null ? stream : new StreamWithRest(stream, rest)
+}
+
+/** A stream of which some was read already. */
+class StreamWithRest implements ByteStream {
+  private readonly stream: ByteStream
+  private rest: Buffer | null
+
+  constructor(stream: ByteStream, rest: Buffer) {
+    this.stream = stream
+    this.rest = rest
+    // Who waits before the first try must not wait for what is here already.
+    stream.readable.signal()
+  }
+
+  get kind(): IoKind {
+    return this.stream.kind
+  }
+
+  get readable(): Readiness {
+    return this.stream.readable
+  }
+
+  get writable(): Readiness {
+    return this.stream.writable
+  }
+
+  get closed(): boolean {
+    return this.stream.closed
+  }
+
+  get peerEnded(): boolean {
+    return this.stream.peerEnded
+  }
+
+  get remote(): Endpoint {
+    return this.stream.remote
+  }
+
+  get local(): Endpoint {
+    return this.stream.local
+  }
+
+  get watcher(): HangUpWatcher | null {
+    return this.stream.watcher
+  }
+
+  set watcher(watcher: HangUpWatcher | null) {
+    this.stream.watcher = watcher
+  }
+
+  tryRead(into: Buffer, start: number, end: number): number {
+    const { rest } = this
+    if (rest === null || this.stream.closed) return this.stream.tryRead(into, start, end)
+    const count = rest.copy(into, start, 0, Math.min(rest.length, end - start))
+    this.rest = count < rest.length ? rest.subarray(count) : null
+    return count
+  }
+
+  tryWrite(from: Buffer, start: number, end: number): number {
+    return this.stream.tryWrite(from, start, end)
+  }
+
+  shutdown(): void {
+    this.stream.shutdown()
+  }
+
+  close(): void {
+    this.stream.close()
+  }
+
+  reset(): void {
+    this.stream.reset()
+  }
+}
