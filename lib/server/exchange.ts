@@ -199,8 +199,8 @@ export class Exchange implements BodyPort, ResponseSink, Settlement {
 
   // What the response needs of it
 
-  *sendChunk(response: Response, chunk: Payload): Coroutine<void> {
-    yield* this.outgoing.sendChunk(response, chunk)
+  sendChunk(response: Response, chunk: Payload): Coroutine<void> {
+    return this.outgoing.sendChunk(response, chunk)
   }
 
   *sendInterim(response: Response, status: InterimStatus, fields: ResponseFields): Coroutine<void> {

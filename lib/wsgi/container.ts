@@ -91,6 +91,7 @@ function* sendWritten(starter: Starter, response: Response): Coroutine<void> {
 }
 
 function iteratorOf(result: WsgiResult): Iterator<Uint8Array> {
+  disarm(result)
   // A string or bytes can be iterated too, one letter at a time, and are always a mistake.
   if (
     typeof result !== 'object' ||
@@ -100,6 +101,11 @@ function iteratorOf(result: WsgiResult): Iterator<Uint8Array> {
   )
     throw new GyreError('GYRE_WSGI_APP', 'an application returns an iterable of chunks, such as an array of buffers')
   return result[Symbol.iterator]()
+}
+
+/** An async function is no application; if it fails, its promise must not end the process besides. */
+function disarm(result: unknown): void {
+  if (result instanceof Promise) result.catch(() => undefined)
 }
 
 /** W17: the head must be known by the first chunk, or by the end. */

@@ -44,8 +44,8 @@ export class Starter {
     if (this.started) {
       // W14: without an error to report, a second call is a fault, even if the first one threw.
       if (error === undefined || error === null) throw failed('start_response was called twice')
-      // W15: it is too late to replace what was sent; the first error goes on.
-      if (response.stage !== 'open') throw errorOf(error)
+      // W15: it is too late to replace what was sent, or given to write(), which counts as sent; the first error goes on.
+      if (response.stage !== 'open' || this.writtenBytes > 0) throw errorOf(error)
     }
     this.started = true
     const parts = typeof status === 'string' ? STATUS.exec(status) : null
