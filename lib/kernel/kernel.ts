@@ -39,8 +39,11 @@ export interface KernelStatistics {
   readonly ticks: number
 }
 
-/** How often a task whose grace is over is refused a wait before it is dropped. */
-const REFUSALS = 16
+/**
+ * How often a task whose grace is over is refused a wait before it is dropped. One that unwinds is refused
+ * once for each `finally` that would wait: more than calls are nested by those who do not loop.
+ */
+const REFUSALS = 512
 
 /** Runs the tasks of one thread. */
 export class Kernel implements TaskKeeper {
@@ -81,7 +84,7 @@ export class Kernel implements TaskKeeper {
   /** Starts a task that a keeper is told of. For nurseries and their like. */
   start<T>(operation: Operation<T>, name: string | undefined, scope: Scope | null, keeper: TaskKeeper): Task<T> {
     const task = new Task(this, operation, name ?? 'task', scope, keeper)
-    if (scope !== null) (scope.tasks ??= new Set()).add(task)
+    scope?.join(task)
     this.tasks++
     this.ready(task)
     return task
@@ -100,19 +103,23 @@ export class Kernel implements TaskKeeper {
   tick(): void {
     this.awake = true
     this.ticks++
-    // 1. Poll: tasks whose descriptors are ready go to the ring.
-    this.poller?.poll()
-    // 2. Expire: tasks whose time has come go to the ring.
-    this.time = this.host.now()
-    this.deadlines.expire(this.time)
-    // 3. Run what is ready now, and nothing that becomes ready on the way.
-    for (let left = this.ring.length; left > 0; left--) this.step(this.ring.shift())
-    setCurrentTask(null)
-    if (this.failures.length > 0) this.reportFailures()
-    // Then say when to come back.
-    this.awake = this.ring.length > 0
-    if (this.awake) this.host.requestTick()
-    else this.host.wakeAt(this.deadlines.next())
+    try {
+      // 1. Poll: tasks whose descriptors are ready go to the ring.
+      this.poller?.poll()
+      // 2. Expire: tasks whose time has come go to the ring.
+      this.time = this.host.now()
+      this.deadlines.expire(this.time)
+      // 3. Run what is ready now, and nothing that becomes ready on the way.
+      for (let left = this.ring.length; left > 0; left--) this.step(this.ring.shift())
+      if (this.failures.length > 0) this.reportFailures()
+    } finally {
+      // Then say when to come back: also where a keeper or an owner of a deadline has thrown, because the
+      // other tasks are not to stand still for it.
+      setCurrentTask(null)
+      this.awake = this.ring.length > 0
+      if (this.awake) this.host.requestTick()
+      else this.host.wakeAt(this.deadlines.next())
+    }
   }
 
   /** @returns counts of what the kernel holds */
@@ -127,17 +134,18 @@ export class Kernel implements TaskKeeper {
     const { inbox, throwing, iterator } = task
     task.inbox = undefined
     task.throwing = false
+    let result
     try {
-      let result = throwing ? throwInto(iterator, inbox) : iterator.next(inbox)
+      result = throwing ? throwInto(iterator, inbox) : iterator.next(inbox)
       while (result.done !== true && task.cancelledBy !== null && task.mustUnwind()) {
         if (task.cancelledBy.graceOver && ++task.refusals > REFUSALS) return this.drop(task, result.value)
         result = throwInto(iterator, task.unwinding())
       }
-      if (result.done === true) this.finish(task, false, result.value)
-      else this.enter(task, result.value)
     } catch (error) {
-      this.finish(task, true, error)
+      return this.finish(task, true, error)
     }
+    if (result.done === true) this.finish(task, false, result.value)
+    else this.enter(task, result.value)
   }
 
   private enter(task: Task, trap: Trap): void {
@@ -168,8 +176,17 @@ export class Kernel implements TaskKeeper {
       `task ${task.name} was cancelled and went on waiting for ${isTrap(trap) ? trap.reason : 'something'}`,
       task.cancelledBy?.cancelled,
     )
+    const { cancelledBy } = task
     this.host.unobserved(error, task)
-    this.finish(task, true, task.cancelledBy?.cancelled)
+    task.abandonScopes()
+    try {
+      // The last `finally` blocks that it is in still run, as far as they do not wait.
+      task.iterator.return?.()
+    } catch (failure) {
+      this.host.unobserved(failure, task)
+    }
+    task.abandonScopes()
+    this.finish(task, true, cancelledBy?.cancelled)
   }
 
   /** A task that nobody keeps has ended. */

@@ -10,8 +10,9 @@ import { GyreError } from '../base/index.ts'
 import { operationOf } from './operation.ts'
 import type { Coroutine, Operation, Runnable } from './operation.ts'
 import { Spot } from './parking.ts'
-import { Cancelled, openScope, shield } from './scope.ts'
-import type { Scope } from './scope.ts'
+import { openScope, shield } from './scope.ts'
+import type { Cancelled, InnerScope, Scope } from './scope.ts'
+import { currentTask } from './task.ts'
 import type { Task, TaskKeeper } from './task.ts'
 import { park } from './traps.ts'
 
@@ -25,9 +26,12 @@ export class Nursery implements TaskKeeper {
   outerCancel: Cancelled | undefined
 
   /** @param scope - is opened and closed by `nursery()` */
-  constructor(scope: Scope) {
+  constructor(scope: InnerScope) {
     this.scope = scope
-    scope.tasks = new Set()
+    scope.empty = this.empty
+    scope.abandoned = () => {
+      for (const error of this.errors.splice(0)) scope.kernel.host.unobserved(error, currentTask())
+    }
   }
 
   /**
@@ -49,22 +53,34 @@ export class Nursery implements TaskKeeper {
   }
 
   ended(task: Task, failed: boolean, failure: unknown): void {
-    this.scope.leave(task)
+    // The task that ran the nursery was dropped: a child that it left behind is nobody's.
+    if (!this.scope.active) return this.scope.kernel.ended(task, failed)
     if (failed) this.fail(failure)
-    else if (failure instanceof Cancelled && failure.scope !== this.scope && failure.scope !== task)
-      this.outerCancel = failure
-    if (this.scope.tasks?.size === 0) this.empty.wake()
+    else if (task.state === 'cancelled' && !this.scope.isOwn(failure) && !task.isOwn(failure))
+      this.outerCancel = failure as Cancelled
+    this.scope.leave(task)
   }
 
   /** Takes note of a failure, of a child or of the body, and cancels the rest. */
-  fail(error: unknown): void {
+  private fail(error: unknown): void {
+    if (!this.scope.active) return this.scope.kernel.host.unobserved(error, currentTask())
     this.errors.push(error)
     this.scope.cancel('another task of the nursery failed')
   }
 
+  /** The body threw. */
+  bodyFailed(error: unknown): void {
+    if (this.scope.isOwn(error)) return
+    if (!this.scope.isReachedBy(error)) return this.fail(error)
+    this.outerCancel = error
+    // A shield may have kept the cancel from the children.
+    this.scope.cancel('the body of the nursery was cancelled')
+  }
+
   /** Waits for the last child. Cancels reach the children themselves, so this wait needs none. */
   *waitEmpty(): Coroutine<void> {
-    if (this.scope.tasks?.size !== 0) yield* shield(park(this.empty))
+    // More than once: somebody else may spawn a child after the last one has ended and before we run.
+    while (this.scope.tasks !== null && this.scope.tasks.size > 0) yield* shield(park(this.empty))
   }
 
   /** Throws what went wrong, if anything did. */
@@ -96,14 +112,16 @@ export function* nursery<T>(body: (nursery: Nursery) => Operation<T>): Coroutine
     try {
       result = yield* body(children)
     } catch (error) {
-      if (error instanceof Cancelled && error !== scope.cancelled) children.outerCancel = error
-      else if (error !== scope.cancelled) children.fail(error)
+      children.bodyFailed(error)
     }
     yield* children.waitEmpty()
   } finally {
     scope.close()
   }
   children.rethrow()
-  if (children.outerCancel !== undefined) throw children.outerCancel
+  if (children.outerCancel !== undefined) {
+    currentTask().noteTold(children.outerCancel)
+    throw children.outerCancel
+  }
   return result
 }

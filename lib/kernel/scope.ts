@@ -8,8 +8,11 @@
  * Rule 3. A `finally` may itself wait, for as long as the grace of the scope lasts. When the grace is
  *   over, every wait inside the scope throws again at once. So a task that swallows a cancel gains the
  *   grace and nothing more; one that still goes on waiting is dropped (kernel.ts, `step`).
- * Rule 4. `Cancelled` ends at the scope that was cancelled, and is nobody's failure.
- * Rule 5. A shield keeps the cancels of outer scopes away from what it holds.
+ * Rule 4. Whoever is on the way out of a scope, because one further out was cancelled, is not told again
+ *   when the scope itself is cancelled: that would break the cleanup off.
+ * Rule 5. `Cancelled` ends at the scope that was cancelled, and is nobody's failure.
+ * Rule 6. A shield keeps the cancels of outer scopes away from what it holds.
+ * Rule 7. What was spawned into a scope is cancelled, if need be, when the scope ends.
  *
  * The grace is what makes `yield*` in `finally` safe. From outside, a generator that cleans up and one
  * that swallowed its cancel look the same: both yield again after throw(). Time tells them apart.
@@ -22,6 +25,7 @@ import type { Expiring } from './deadlines.ts'
 import type { Kernel } from './kernel.ts'
 import { operationOf } from './operation.ts'
 import type { Coroutine, Operation, Runnable } from './operation.ts'
+import type { Spot } from './parking.ts'
 import { currentTask } from './task.ts'
 import type { Task } from './task.ts'
 
@@ -56,6 +60,8 @@ export class Scope implements Expiring {
   grace: number
   /** The tasks that were spawned into this scope. */
   tasks: Set<Task> | null = null
+  /** Where somebody waits for the last of the tasks to leave. */
+  empty: Spot | null = null
   /** When the scope is to be cancelled, and after that when its grace ends. */
   private deadline: Deadline | null = null
   private deadlineReason = ''
@@ -84,19 +90,22 @@ export class Scope implements Expiring {
    */
   cancel(reason: string = 'by cancel()'): void {
     if (this.cancelled !== null || !this.active) return
+    this.disarm()
     this.cancelled = new Cancelled(this, reason)
-    if (!this.interruptAll()) return this.disarm()
-    this.deadline ??= new Deadline(this)
-    this.kernel.deadlines.set(this.deadline, this.kernel.host.now() + this.grace)
+    this.interruptAll()
+    if (this.runner !== null || this.holdsTasks) this.beginGrace()
   }
 
   /**
    * Has the scope cancelled when a time comes.
    *
    * @param at - milliseconds of the host's clock; Infinity takes it back
+   * @throws GyreError `GYRE_TASK_MISUSE` for NaN
    */
   cancelAt(at: number, reason: string): void {
-    if (this.cancelled !== null) return
+    if (Number.isNaN(at))
+      throw new GyreError('GYRE_TASK_MISUSE', 'a time limit must be a number of milliseconds, not NaN')
+    if (this.cancelled !== null || !this.active) return
     this.deadlineReason = reason
     if (at === Infinity) return this.disarm()
     this.deadline ??= new Deadline(this)
@@ -110,24 +119,75 @@ export class Scope implements Expiring {
     this.interruptAll()
   }
 
+  /** A task is spawned into the scope. */
+  join(task: Task): void {
+    this.tasks ??= new Set()
+    this.tasks.add(task)
+    if (!this.active) task.cancel('the scope that it was to be part of has ended')
+    // There may have been nobody to grant a grace when the scope was cancelled.
+    else if (this.cancelled !== null) this.beginGrace()
+  }
+
   /** A task that was spawned into the scope has ended. */
   leave(task: Task): void {
     this.tasks?.delete(task)
+    if (this.holdsTasks) return
+    this.empty?.wake()
     // The last of those that had to be cancelled because the stretch was over: no grace runs any more.
-    if (!this.active && this.tasks?.size === 0) this.disarm()
+    if (!this.active) this.disarm()
+  }
+
+  /** @returns true for the cancel of this scope, and of those that it lies in */
+  isReachedBy(error: unknown): error is Cancelled {
+    if (!(error instanceof Cancelled)) return false
+    // eslint-disable-next-line @typescript-eslint/no-this-alias -- the first link of a chain
+    let scope: Scope | null = this
+    while (scope !== null && scope !== error.scope) scope = scope.outer
+    return scope !== null
+  }
+
+  /** @returns true for the cancel of this scope alone */
+  isOwn(error: unknown): error is Cancelled {
+    return error instanceof Cancelled && error.scope === this
+  }
+
+  /** @returns whether the task, which lies in this scope, was told of a cancel and is on its way out */
+  isBeingLeftBy(task: Task): boolean {
+    return task.told !== null
+  }
+
+  /** The stretch is over: what was spawned into it ends as well, within the grace. */
+  protected endTasks(reason: string): void {
+    if (!this.holdsTasks) return this.disarm()
+    if (this.cancelled === null) {
+      this.disarm()
+      this.cancelled = new Cancelled(this, reason)
+    }
+    this.interruptAll()
+    this.beginGrace()
+  }
+
+  private get holdsTasks(): boolean {
+    return this.tasks !== null && this.tasks.size > 0
   }
 
   /** Takes the scope's deadline back. */
-  protected disarm(): void {
+  private disarm(): void {
     if (this.deadline !== null) this.kernel.deadlines.cancel(this.deadline)
   }
 
-  /** Interrupts every task in the scope. @returns whether there was one */
-  private interruptAll(): boolean {
+  /** Has the grace end in time, unless it runs already. */
+  private beginGrace(): void {
+    if (this.graceOver) return
+    this.deadline ??= new Deadline(this)
+    if (this.deadline.at === Infinity) this.kernel.deadlines.set(this.deadline, this.kernel.host.now() + this.grace)
+  }
+
+  /** Interrupts every task in the scope. */
+  private interruptAll(): void {
     const { runner, tasks } = this
     if (runner !== null) interruptWithin(runner, this)
     else if (tasks !== null) for (const task of tasks) interruptWithin(task, task)
-    return runner !== null || (tasks !== null && tasks.size > 0)
   }
 }
 
@@ -141,8 +201,11 @@ function interruptWithin(task: Task, last: Scope): void {
 
 /** A scope around a stretch of a task's own code. */
 export class InnerScope extends Scope {
+  /** Told when the task was dropped inside the stretch, and will not come to its end. */
+  abandoned: (() => void) | null = null
   private readonly owner: Task
   private entered = false
+  private over = false
   /** The cancel that the task had been told of when this stretch began. */
   private toldBefore: Scope | null = null
 
@@ -151,17 +214,23 @@ export class InnerScope extends Scope {
     this.owner = task
   }
 
-  override get runner(): Task {
-    return this.owner
+  override get runner(): Task | null {
+    return this.entered ? this.owner : null
   }
 
   override get active(): boolean {
-    return this.entered
+    return !this.over
+  }
+
+  override isBeingLeftBy(task: Task): boolean {
+    // What the task was told of before the stretch began does not make it leave the stretch.
+    return task.told !== null && (task !== this.owner || task.told !== this.toldBefore)
   }
 
   /** Begins the stretch; after `close` it may begin again. */
   open(): this {
     this.entered = true
+    this.over = false
     this.toldBefore = this.owner.told
     this.owner.scope = this
     if (this.shielded || this.cancelled !== null) this.owner.noticeCancel()
@@ -170,13 +239,22 @@ export class InnerScope extends Scope {
 
   /** Ends the stretch. Scopes end in the reverse order of their beginning; generators see to that. */
   close(): void {
-    this.disarm()
+    // A task that was dropped has had its scopes closed.
+    if (this.over) return
     this.entered = false
+    this.over = true
     this.owner.scope = this.outer as Scope
     // Cleanup that runs in the grace of an outer cancel is not told of that one again, only because a
     // scope inside it was cancelled as well.
     if (this.owner.told === this) this.owner.told = this.toldBefore
     if (this.shielded || this.cancelled !== null) this.owner.noticeCancel()
+    this.endTasks('the scope that it was part of has ended')
+  }
+
+  /** Ends the stretch of a task that was dropped in it. */
+  abandon(): void {
+    this.abandoned?.()
+    this.close()
   }
 }
 
@@ -203,7 +281,7 @@ export function* withScope<T>(body: (scope: Scope) => Operation<T>): Coroutine<T
   try {
     return yield* body(scope)
   } catch (error) {
-    if (error === scope.cancelled) return undefined
+    if (scope.isOwn(error)) return undefined
     throw error
   } finally {
     scope.close()
@@ -216,7 +294,8 @@ export function* withScope<T>(body: (scope: Scope) => Operation<T>): Coroutine<T
  * @param duration - milliseconds
  * @param work - an operation, or a function that makes one
  * @returns what the work returns
- * @throws GyreError `GYRE_TIMEOUT` when the time is over; every `finally` of the work has run by then
+ * @throws GyreError `GYRE_TIMEOUT` when the time is over; every `finally` of the work has run by then.
+ *   `GYRE_TASK_MISUSE` for NaN
  * @example
  * ```ts
  * const row = yield* withTimeout(500, query('select 1'))
@@ -224,11 +303,11 @@ export function* withScope<T>(body: (scope: Scope) => Operation<T>): Coroutine<T
  */
 export function* withTimeout<T>(duration: number, work: Runnable<T>): Coroutine<T> {
   const scope = openScope()
-  scope.cancelAt(scope.kernel.host.now() + duration, `not done within ${duration} ms`)
   try {
+    scope.cancelAt(scope.kernel.host.now() + duration, `not done within ${duration} ms`)
     return yield* operationOf(work)
   } catch (error) {
-    if (error === scope.cancelled) throw new GyreError('GYRE_TIMEOUT', `not done within ${duration} ms`, error)
+    if (scope.isOwn(error)) throw new GyreError('GYRE_TIMEOUT', `not done within ${duration} ms`, error)
     throw error
   } finally {
     scope.close()

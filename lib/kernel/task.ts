@@ -12,7 +12,8 @@ import type { Kernel } from './kernel.ts'
 import type { Coroutine, Operation } from './operation.ts'
 import { ParkingLot } from './parking.ts'
 import { promiseOf } from './promises.ts'
-import { Cancelled, Scope } from './scope.ts'
+import { InnerScope, Scope } from './scope.ts'
+import type { Cancelled } from './scope.ts'
 import { park } from './traps.ts'
 import type { Trap } from './traps.ts'
 
@@ -69,13 +70,16 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
   /** What the next step sends into the generator, or throws into it where `throwing` is set. */
   inbox: unknown = undefined
   throwing = false
-  /** The innermost cancelled scope around the task's current place, as far as no shield is between. */
+  /**
+   * The cancelled scope that governs the task's current place, as far as no shield is between: the
+   * innermost one whose grace is over, else the innermost one.
+   */
   cancelledBy: Scope | null = null
-  /** The scope whose cancel the task was told of last. */
+  /** The scope around the current place whose cancel the task was told of last. */
   told: Scope | null = null
   /** How often the task was refused a wait after its grace was over. */
   refusals = 0
-  /** True when somebody has taken, or waits for, the result. */
+  /** True when somebody has taken the result, or is sure to. */
   observed = false
   readonly keeper: TaskKeeper
   private result: unknown = undefined
@@ -125,19 +129,27 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
 
   /** Finds the cancel that reaches the task where it is now, and interrupts its wait if it has not been told. */
   noticeCancel(): void {
-    let scope: Scope | null = this.scope
-    while (scope !== null && scope.cancelled === null) scope = scope.shielded ? null : scope.outer
-    this.cancelledBy = scope
+    this.cancelledBy = this.governingCancel()
     const { trap } = this
     if (trap === null || !this.mustUnwind()) return
     trap.undo(this)
     this.wakeThrow(this.unwinding())
   }
 
+  private governingCancel(): Scope | null {
+    let innermost: Scope | null = null
+    for (let scope: Scope | null = this.scope; scope !== null; scope = scope.shielded ? null : scope.outer) {
+      if (scope.cancelled === null) continue
+      if (scope.graceOver) return scope
+      innermost ??= scope
+    }
+    return innermost
+  }
+
   /** True when the task may not wait, because of a cancel that it was not told of or whose grace is over. */
   mustUnwind(): boolean {
     const { cancelledBy } = this
-    return cancelledBy !== null && (this.told !== cancelledBy || cancelledBy.graceOver)
+    return cancelledBy !== null && (cancelledBy.graceOver || !cancelledBy.isBeingLeftBy(this))
   }
 
   /** Takes note that the task is told of its cancel. @returns what to throw into it */
@@ -147,16 +159,26 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
     return by.cancelled as Cancelled
   }
 
+  /**
+   * A cancel that comes by way of another task, which was told first, is not to be told again: that would
+   * break off the cleanup which it sets going.
+   *
+   * @param error - what is about to be thrown into this task
+   */
+  noteTold(error: unknown): void {
+    for (let scope: Scope | null = this.scope; scope !== null; scope = scope.shielded ? null : scope.outer)
+      if (scope.isOwn(error)) this.told = scope
+  }
+
   /** The run is over. For the kernel alone. */
   end(failed: boolean, result: unknown): void {
-    this.disarm()
     this.trap = null
     this.result = result
-    // What was spawned into the task's own scope does not outlive it.
-    if (this.tasks !== null && this.tasks.size > 0) this.cancel(`task ${this.name}, which it was part of, has ended`)
-    const cancelled = failed && this.isOwnCancel(result)
+    const cancelled = failed && this.isReachedBy(result)
     this.state = cancelled ? 'cancelled' : failed ? 'failed' : 'done'
-    if (this.joiners !== null) {
+    this.endTasks(`task ${this.name}, which it was part of, has ended`)
+    if (this.joiners !== null && this.joiners.size > 0) {
+      this.observed = true
       if (failed) this.joiners.throwAll(result)
       else this.joiners.wakeAll(result)
     }
@@ -164,13 +186,9 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
     this.keeper.ended(this, failed && !cancelled, result)
   }
 
-  /** True for a cancel of this task or of a scope that it lies in: an end that was asked for. */
-  private isOwnCancel(error: unknown): boolean {
-    if (!(error instanceof Cancelled)) return false
-    // eslint-disable-next-line @typescript-eslint/no-this-alias -- the first link of a chain
-    let scope: Scope | null = this
-    while (scope !== null && scope !== error.scope) scope = scope.outer
-    return scope !== null
+  /** Closes the scopes that the task was dropped in, from the inside out. For the kernel alone. */
+  abandonScopes(): void {
+    while (this.scope instanceof InnerScope) this.scope.abandon()
   }
 
   /**
@@ -180,9 +198,13 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
    * @throws its error; `Cancelled` if it was cancelled
    */
   *[Symbol.iterator](): Coroutine<T> {
-    this.observed = true
-    if (this.state === 'done') return this.result as T
-    if (this.ended) throw this.result
+    if (this.ended) {
+      this.observed = true
+      if (this.state === 'done') return this.result as T
+      currentTask().noteTold(this.result)
+      throw this.result
+    }
+    // Not observed yet: whoever waits may be cancelled before the task ends.
     this.joiners ??= new ParkingLot(`the end of task ${this.name}`)
     return yield* park<T>(this.joiners)
   }
