@@ -2,6 +2,7 @@
  * What the kernel asks of the world: a clock and wake-ups from its Host, readiness of descriptors
  * from its Poller. The kernel is a guest: the host's own loop goes on beside it, and calls `tick`.
  */
+import type { Contexts } from './context.ts'
 import type { Task } from './task.ts'
 import type { Trap } from './traps.ts'
 
@@ -19,6 +20,8 @@ export interface Host {
   wakeAt(time: number): void
   /** Told of a failure that no task and no promise was waiting for. */
   unobserved(error: unknown, task: Task): void
+  /** For hosts that know contexts (context.ts). @param begin - what to call once, when they come into use */
+  whenContextsAreUsed?(begin: (contexts: Contexts) => void): void
 }
 
 /** Says which descriptors are ready. */

@@ -6,6 +6,8 @@
  * Floor: 1. May import: base.
  * Suite: test/kernel, test/contracts/kernel. Page: docs/design.md.
  */
+export { inFreshContext } from './context.ts'
+export type { Context, Contexts } from './context.ts'
 export { Deadline, Deadlines } from './deadlines.ts'
 export type { Expiring } from './deadlines.ts'
 export type { Host, Poller } from './host.ts'

@@ -9,6 +9,7 @@
  *    that are ready.
  */
 import { GyreError, LIMITS } from '../base/index.ts'
+import type { Contexts } from './context.ts'
 import { Deadlines } from './deadlines.ts'
 import type { Host, Poller } from './host.ts'
 import { operationOf } from './operation.ts'
@@ -55,6 +56,8 @@ export class Kernel implements TaskKeeper {
   cancelGrace: number = LIMITS.cancelGrace.value
   /** When the current tick began, in milliseconds of the host's clock: near enough for most deadlines. */
   time = 0
+  /** Where each task has its context; null as long as nobody uses any. */
+  contexts: Contexts | null = null
   private readonly ring = new ReadyRing()
   /** True while a tick is asked for or under way, so that `ready` need not ask. */
   private awake = false
@@ -67,6 +70,9 @@ export class Kernel implements TaskKeeper {
     this.host = host
     host.start(() => {
       this.tick()
+    })
+    host.whenContextsAreUsed?.((contexts) => {
+      this.contexts = contexts
     })
   }
 
@@ -84,6 +90,7 @@ export class Kernel implements TaskKeeper {
   /** Starts a task that a keeper is told of. For nurseries and their like. */
   start<T>(operation: Operation<T>, name: string | undefined, scope: Scope | null, keeper: TaskKeeper): Task<T> {
     const task = new Task(this, operation, name ?? 'task', scope, keeper)
+    if (this.contexts !== null) task.context = this.contexts.fork()
     scope?.join(task)
     this.tasks++
     this.ready(task)
@@ -110,7 +117,14 @@ export class Kernel implements TaskKeeper {
       this.time = this.host.now()
       this.deadlines.expire(this.time)
       // 3. Run what is ready now, and nothing that becomes ready on the way.
-      for (let left = this.ring.length; left > 0; left--) this.step(this.ring.shift())
+      for (let left = this.ring.length; left > 0; left--) {
+        const task = this.ring.shift()
+        if (this.contexts !== null) this.stepInContext(task, this.contexts)
+        else {
+          this.step(task)
+          this.adoptFirst(task)
+        }
+      }
       if (this.failures.length > 0) this.reportFailures()
     } finally {
       // Then say when to come back: also where a keeper or an owner of a deadline has thrown, because the
@@ -125,6 +139,20 @@ export class Kernel implements TaskKeeper {
   /** @returns counts of what the kernel holds */
   statistics(): KernelStatistics {
     return { tasks: this.tasks, ready: this.ring.length, deadlines: this.deadlines.size, ticks: this.ticks }
+  }
+
+  /** If the step that is over was the first to use contexts, what it has changed there is its task's. */
+  private adoptFirst(task: Task): void {
+    if (this.contexts !== null && !task.ended) task.context = this.contexts.adopt()
+  }
+
+  private stepInContext(task: Task, contexts: Contexts): void {
+    task.context ??= contexts.root.renew()
+    task.context.run(this.stepThere, task)
+  }
+
+  private readonly stepThere = (task: Task): void => {
+    this.step(task)
   }
 
   /** Runs a task until its next wait or its end. */

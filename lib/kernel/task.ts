@@ -8,6 +8,7 @@
  * A task is the outermost scope of its own run, so `task.cancel()` is `scope.cancel()`.
  */
 import { GyreError } from '../base/index.ts'
+import type { Context } from './context.ts'
 import type { Kernel } from './kernel.ts'
 import type { Coroutine, Operation } from './operation.ts'
 import { ParkingLot } from './parking.ts'
@@ -77,6 +78,8 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
   cancelledBy: Scope | null = null
   /** The scope around the current place whose cancel the task was told of last. */
   told: Scope | null = null
+  /** What surrounds the task's code; null as long as it makes no difference. */
+  context: Context | null = null
   /** How often the task was refused a wait after its grace was over. */
   refusals = 0
   /** True when somebody has taken the result, or is sure to. */
@@ -173,6 +176,7 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
   /** The run is over. For the kernel alone. */
   end(failed: boolean, result: unknown): void {
     this.trap = null
+    this.context = null
     this.result = result
     const cancelled = failed && this.isReachedBy(result)
     this.state = cancelled ? 'cancelled' : failed ? 'failed' : 'done'

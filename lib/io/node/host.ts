@@ -5,7 +5,8 @@
  * only be put off is left where it is: an early tick does no harm and asks again, while clearing and
  * setting a timer for each request would cost more than the request.
  */
-import type { Host, Task } from '../../kernel/index.ts'
+import type { Contexts, Host, Task } from '../../kernel/index.ts'
+import { whenStoresAreUsed } from './async-context.ts'
 
 export class NodeHost implements Host {
   private tick: () => void = () => undefined
@@ -24,6 +25,17 @@ export class NodeHost implements Host {
 
   start(tick: () => void): void {
     this.tick = tick
+  }
+
+  whenContextsAreUsed(begin: (contexts: Contexts) => void): void {
+    whenStoresAreUsed((contexts) => {
+      // A tick is asked for in the context of some task, and would hand that on to the next tick for ever.
+      const { tick } = this
+      this.tick = () => {
+        contexts.root.run(tick, undefined)
+      }
+      begin(contexts)
+    })
   }
 
   private readonly onImmediate = (): void => {
