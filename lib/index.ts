@@ -5,8 +5,8 @@
  */
 export { ERRORS, GyreError, LIMITS } from './base/index.ts'
 export type { Blame, EffectiveLimit, ErrorCode, ErrorRow, LimitName, LimitRow, Limits } from './base/index.ts'
-export { run, spawn } from './io/index.ts'
-export type { Endpoint, IoChoice, IoKind, IoWish } from './io/index.ts'
+export { END, WOULD_WAIT, readSome, run, spawn, writeAll } from './io/index.ts'
+export type { ByteStream, Endpoint, IoChoice, IoKind, IoWish } from './io/index.ts'
 export {
   Cancelled,
   Nursery,

@@ -32,6 +32,7 @@ export class ClientWait implements Expiring {
   private readonly patience: Patience
   private readonly deadline = new Deadline(this)
   private verdict: ErrorCode
+  private waits = 0
 
   constructor(kernel: Kernel, place: Readiness, patience: Patience) {
     this.kernel = kernel
@@ -48,6 +49,7 @@ export class ClientWait implements Expiring {
    */
   *wait(moved: number): Coroutine<void> {
     const { kernel, patience } = this
+    const wait = ++this.waits
     const from = kernel.host.now()
     const left = patience.slack + (moved * SIZES.second) / patience.rate - this.waited
     this.verdict = left < patience.slack ? patience.tooSlow : patience.stalled
@@ -56,7 +58,8 @@ export class ClientWait implements Expiring {
     try {
       yield* park(this.place)
     } finally {
-      kernel.deadlines.cancel(this.deadline)
+      // One that was cancelled unwinds when the next may be waiting already.
+      if (wait === this.waits) kernel.deadlines.cancel(this.deadline)
       this.waited += kernel.host.now() - from
     }
   }

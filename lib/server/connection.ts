@@ -13,7 +13,7 @@
 import { GyreError, SIZES } from '../base/index.ts'
 import { END, WOULD_WAIT } from '../io/index.ts'
 import type { ByteStream, Endpoint, HangUpWatcher } from '../io/index.ts'
-import { Cancelled, Deadline, InnerScope, currentTask, giveWay, park } from '../kernel/index.ts'
+import { Cancelled, Deadline, InnerScope, currentTask, giveWay, inFreshContext, park } from '../kernel/index.ts'
 import type { Coroutine, Expiring, Kernel, Task, TaskKeeper } from '../kernel/index.ts'
 import { input, nextState } from '../protocol/index.ts'
 import type { ConnectionEvent, ConnectionState, RequestHead } from '../protocol/index.ts'
@@ -145,7 +145,9 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
     this.kernel.deadlines.cancel(this.deadline)
     if (++this.served >= limit.requestsPerConnection) this.over = true
     const exchange = (this.exchange = new Exchange(this, head))
-    const goesOn = yield* exchange.run()
+    // Where AsyncLocalStorage is in use, the stores of one request are not those of the next.
+    const run = exchange.run()
+    const goesOn = yield* this.kernel.contexts === null ? run : inFreshContext(run)
     if (this.stream.closed || this.state === 'upgraded') return false
     if (!goesOn) {
       this.advance('lastAnswered')

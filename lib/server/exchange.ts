@@ -20,7 +20,7 @@ import { Incoming } from './incoming.ts'
 import type { BodyPort } from './incoming.ts'
 import { Outgoing } from './outgoing.ts'
 import type { OutgoingPort } from './outgoing.ts'
-import { outcomeOf } from './record.ts'
+import { outcomeOf, phaseOf } from './record.ts'
 import type { Outcome, Phase } from './record.ts'
 import { Request } from './request.ts'
 import type { RequestOrigin } from './request.ts'
@@ -263,7 +263,7 @@ export class Exchange implements BodyPort, ResponseSink, Settlement {
     const error = this.causeOf(thrown)
     const status = error instanceof GyreError ? error.status : statusOf(error)
     this.error = error
-    this.failedIn = this.phase
+    this.failedIn = phaseOf(error) ?? this.phase
     this.outcome = outcomeOf(error, status)
     if (!(error instanceof GyreError && error.code === 'GYRE_PEER_GONE'))
       port.server.report(error, status, port, this.request)

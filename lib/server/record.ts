@@ -80,6 +80,23 @@ const SPECIAL: Partial<Record<ErrorCode, Outcome>> = {
   GYRE_SHUTDOWN: 'cut',
 }
 
+/** Codes that say by themselves where a request was. */
+const PHASES: Partial<Record<ErrorCode, Phase>> = {
+  GYRE_BODY_TRUNCATED: 'body',
+  GYRE_BODY_TIMEOUT: 'body',
+  GYRE_BODY_TOO_SLOW: 'body',
+  GYRE_BODY_TOO_LARGE: 'body',
+  GYRE_MALFORMED_BODY: 'body',
+  GYRE_WRITE_TIMEOUT: 'answer',
+  GYRE_WRITE_TOO_SLOW: 'answer',
+  GYRE_OUTPUT_SHED: 'answer',
+}
+
+/** @returns where a request was when an error ended it; undefined where the error does not say */
+export function phaseOf(error: unknown): Phase | undefined {
+  return error instanceof GyreError ? PHASES[error.code] : undefined
+}
+
 const SERVER_ERROR = 500
 
 /** @returns the outcome of a request that ended with an error, answered with that status */

@@ -27,7 +27,7 @@ export class MockHost implements Host {
   wakeAt(time: number): void {
     this.wake = time
   }
-  unobserved(error: unknown, _task?: Task): void {
+  unobserved(error: unknown): void {
     this.failures.push(error)
   }
 
