@@ -83,8 +83,8 @@ export class Kernel implements TaskKeeper {
    * @param work - an operation, or a function that makes one
    * @returns the task; `yield*` or await it for its result
    */
-  spawn<T>(work: Runnable<T>, options: SpawnOptions = {}): Task<T> {
-    return this.start(operationOf(work), options.name, options.scope ?? null, this)
+  spawn<T>(work: Runnable<T>, options?: SpawnOptions): Task<T> {
+    return this.start(operationOf(work), options?.name, options?.scope ?? null, this)
   }
 
   /** Starts a task that a keeper is told of. For nurseries and their like. */

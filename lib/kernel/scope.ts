@@ -157,11 +157,11 @@ export class Scope implements Expiring {
   }
 
   /** The stretch is over: what was spawned into it ends as well, within the grace. */
-  protected endTasks(reason: string): void {
+  protected endTasks(): void {
     if (!this.holdsTasks) return this.disarm()
     if (this.cancelled === null) {
       this.disarm()
-      this.cancelled = new Cancelled(this, reason)
+      this.cancelled = new Cancelled(this, 'the scope or task that it was part of has ended')
     }
     this.interruptAll()
     this.beginGrace()
@@ -248,7 +248,7 @@ export class InnerScope extends Scope {
     // scope inside it was cancelled as well.
     if (this.owner.told === this) this.owner.told = this.toldBefore
     if (this.shielded || this.cancelled !== null) this.owner.noticeCancel()
-    this.endTasks('the scope that it was part of has ended')
+    this.endTasks()
   }
 
   /** Ends the stretch of a task that was dropped in it. */

@@ -94,7 +94,7 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
     this.name = name
     this.keeper = keeper
     this.iterator = operation[Symbol.iterator]()
-    this.noticeCancel()
+    if (outer !== null) this.noticeCancel()
   }
 
   override get runner(): this {
@@ -180,7 +180,7 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
     this.result = result
     const cancelled = failed && this.isReachedBy(result)
     this.state = cancelled ? 'cancelled' : failed ? 'failed' : 'done'
-    this.endTasks(`task ${this.name}, which it was part of, has ended`)
+    this.endTasks()
     if (this.joiners !== null && this.joiners.size > 0) {
       this.observed = true
       if (failed) this.joiners.throwAll(result)

@@ -24,7 +24,7 @@ import {
   withScope,
   withTimeout,
 } from '../../lib/kernel/index.ts'
-import type { Coroutine, Scope, Task } from '../../lib/kernel/index.ts'
+import type { Coroutine, Operation, Scope, Task } from '../../lib/kernel/index.ts'
 import { MockHost } from '../support/mock-host.ts'
 
 import { timeInShields } from './law-program.ts'
@@ -172,7 +172,7 @@ class Run {
   }
 
   /** Waits; sees that no cancel comes through a shield. */
-  private *wait(work: Coroutine<unknown>, place: Place | null): Coroutine<void> {
+  private *wait(work: Operation<unknown>, place: Place | null): Coroutine<void> {
     this.step(place)
     try {
       yield* work

@@ -18,7 +18,7 @@ import {
   withScope,
   withTimeout,
 } from '../../lib/kernel/index.ts'
-import type { Coroutine, Nursery, Task } from '../../lib/kernel/index.ts'
+import type { Coroutine, Nursery, Operation, Task } from '../../lib/kernel/index.ts'
 import { MockHost, resultOf, runMock } from '../support/mock-host.ts'
 import { cases } from './law-program.ts'
 import { runProgram } from './law-run.ts'
@@ -63,7 +63,7 @@ test('why cancels go in by throw(): after return(), an inner finally that yields
 
 describe('cleanup', () => {
   /** A cleanup that takes 20 ms. */
-  function* cleaning(log: string[], work: Coroutine<unknown>): Coroutine<void> {
+  function* cleaning(log: string[], work: Operation<unknown>): Coroutine<void> {
     try {
       yield* work
     } finally {
