@@ -13,7 +13,8 @@ const TOLD = ['host', 'content-length', 'transfer-encoding', 'connection', 'expe
 const LONG = 200
 
 function quoted(text: string): string {
-  return text.length > LONG ? `${text.length} bytes` : JSON.stringify(text)
+  if (text.length > LONG) return `${text.length} bytes`
+  return JSON.stringify(text).replace(/[\x7f-\xff]/g, (char) => `\\x${char.charCodeAt(0).toString(16)}`)
 }
 
 function linesOf(head: RequestHead): string[] {
@@ -27,6 +28,17 @@ function linesOf(head: RequestHead): string[] {
   for (const [name, value] of fields)
     if (!TOLD.includes(name.toLowerCase())) lines.push(`field ${name.slice(0, LONG)} ${quoted(value)}`)
   return lines
+}
+
+function withoutRepeats(lines: readonly string[]): string[] {
+  const all: string[] = []
+  for (let at = 0; at < lines.length;) {
+    let next = at + 1
+    while (lines[next] === lines[at]) next++
+    all.push(next - at > 1 ? `${String(lines[at])} (${next - at} times)` : String(lines[at]))
+    at = next
+  }
+  return all
 }
 
 export class MessageReader {
@@ -67,7 +79,7 @@ export class MessageReader {
     else if (!this.stopped && this.partial !== null) this.log.push('waiting for the head')
     this.partial?.release()
     this.decoder?.release()
-    return this.log.join('\n')
+    return withoutRepeats(this.log).join('\n')
   }
 
   /** Brings bytes into the input area. */

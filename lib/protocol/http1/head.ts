@@ -210,7 +210,7 @@ function readSpecialFields(head: RequestHead, special: number): void {
   if ((special & EXPECT) !== 0 && minor === 1) {
     if (trimWhitespace(fields.get('expect') ?? '').toLowerCase() !== '100-continue')
       throw new GyreError('GYRE_UNKNOWN_EXPECTATION')
-    head.expectContinue = head.framing !== 'none'
+    head.expectContinue = head.framing === 'chunked' || head.contentLength > 0
   }
 }
 
