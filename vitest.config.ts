@@ -9,7 +9,7 @@ const lib = (path: string): string => fileURLToPath(new URL(`lib/${path}`, impor
 const alias = [
   { find: /^gyre$/, replacement: lib('index.ts') },
   { find: /^gyre\/kernel$/, replacement: lib('entry/kernel.ts') },
-  { find: /^gyre\/(protocol|handlers|wsgi)$/, replacement: lib('$1/index.ts') },
+  { find: /^gyre\/(protocol|handlers|wsgi|testing)$/, replacement: lib('$1/index.ts') },
 ]
 const common = { pool: 'forks' as const, testTimeout: 30_000, execArgv: ['--expose-gc'] }
 

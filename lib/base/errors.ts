@@ -71,6 +71,11 @@ export const ERRORS = {
   GYRE_CONNECTIONS_FULL: client(503, 'The server holds as many connections as its limit allows.', 'connections'),
   GYRE_NOT_FOUND: client(404, 'Nothing is mounted at this path.'),
   GYRE_METHOD_REFUSED: client(405, 'This server does not serve the method.'),
+  GYRE_ANSWER_BROKEN: {
+    status: 502,
+    blame: 'server',
+    text: 'What a server sent is not a whole answer of HTTP/1.1.',
+  },
 
   // The handler
   GYRE_HANDLER_FAILED: app(500, 'The handler threw something that carries no status.'),

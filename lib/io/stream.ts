@@ -30,7 +30,7 @@ export interface HangUpWatcher {
 
 /** A connection that carries bytes both ways. */
 export interface ByteStream {
-  readonly kind: IoKind
+  readonly kind: IoKind | 'memory'
   /** Ends when there is something to read, or the peer has ended its side. */
   readonly readable: Readiness
   /** Ends when there is room to write. */

@@ -1,16 +1,16 @@
 /*
- * A byte stream and a listener: what every kind of io must do alike. GYRE_IO says which is tried.
+ * A byte stream: what every kind of it must do alike. GYRE_IO says which kind of io is tried; streams in
+ * memory are tried beside it.
  */
 import { connect } from 'node:net'
-import type { Socket } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import { END, WOULD_WAIT, chooseIo, homeKernel, openListener, readSome, run, writeAll } from '../../lib/io/index.ts'
 import type { ByteStream, Listener } from '../../lib/io/index.ts'
 import { park, sleep, withTimeout } from '../../lib/kernel/index.ts'
 import type { Coroutine } from '../../lib/kernel/index.ts'
+import { memoryPair } from '../../lib/testing/index.ts'
 import { eventually } from '../support/serve.ts'
 
-const { kind } = chooseIo()
 const closing: (() => void)[] = []
 afterEach(() => {
   for (const close of closing.splice(0)) close()
@@ -24,17 +24,92 @@ function* accept(listener: Listener): Coroutine<ByteStream> {
   }
 }
 
-/** A stream of the kind under test, and the plain socket at its other end. */
-async function pair(): Promise<{ stream: ByteStream; peer: Socket }> {
-  const listener = await openListener(kind, homeKernel(), { address: '127.0.0.1', port: 0, backlog: 10 })
-  const peer = connect({ port: listener.endpoint.port, host: '127.0.0.1', allowHalfOpen: true })
-  peer.on('error', () => undefined)
+/** The other end, which reads all that comes unless it is told not to. */
+interface Peer {
+  write(bytes: string): void
+  end(bytes?: string): void
+  reset(): void
+  pause(): void
+  resume(): void
+  /** Given each piece that comes. */
+  onData: (piece: Buffer) => void
+  /** True when it has read to the end. */
+  readonly ended: boolean
+  readonly port: number
+  readonly remotePort: number
+}
+
+interface Pair {
+  stream: ByteStream
+  peer: Peer
+}
+
+/** A stream of the io's kind, and a plain socket at its other end. */
+async function socketPair(): Promise<Pair> {
+  const listener = await openListener(chooseIo().kind, homeKernel(), { address: '127.0.0.1', port: 0, backlog: 10 })
+  const socket = connect({ port: listener.endpoint.port, host: '127.0.0.1', allowHalfOpen: true })
+  socket.on('error', () => undefined)
   const stream = await run(() => accept(listener))
   listener.close()
   closing.push(() => {
     stream.close()
-    peer.destroy()
+    socket.destroy()
   })
+  let ended = false
+  const peer: Peer = {
+    write: (bytes) => void socket.write(bytes),
+    end: (bytes) => void (bytes === undefined ? socket.end() : socket.end(bytes)),
+    reset: () => void socket.resetAndDestroy(),
+    pause: () => void socket.pause(),
+    resume: () => void socket.resume(),
+    onData: () => undefined,
+    get ended() {
+      return ended
+    },
+    port: socket.localPort ?? 0,
+    remotePort: socket.remotePort ?? 0,
+  }
+  socket.on('data', (piece) => peer.onData(piece))
+  socket.on('end', () => (ended = true))
+  return { stream, peer }
+}
+
+/** Both ends in memory. */
+async function memoryEnds(): Promise<Pair> {
+  const [other, stream] = memoryPair()
+  closing.push(() => {
+    stream.close()
+    other.close()
+  })
+  let paused = false
+  let ended = false
+  const peer: Peer = {
+    write: (bytes) => void other.tryWrite(Buffer.from(bytes), 0, bytes.length),
+    end: (bytes = '') => {
+      other.tryWrite(Buffer.from(bytes), 0, bytes.length)
+      other.shutdown()
+    },
+    reset: () => other.reset(),
+    pause: () => (paused = true),
+    resume: () => (paused = false),
+    onData: () => undefined,
+    get ended() {
+      return ended
+    },
+    port: other.local.port,
+    remotePort: other.remote.port,
+  }
+  const reading = run(function* () {
+    const buffer = Buffer.alloc(65_536)
+    for (;;) {
+      while (paused) yield* sleep(1)
+      const count = yield* readSome(other, buffer)
+      if (count === END) break
+      peer.onData(Buffer.from(buffer.subarray(0, count)))
+    }
+    ended = true
+  })
+  reading.catch(() => undefined)
   return { stream, peer }
 }
 
@@ -45,7 +120,16 @@ const read = (stream: ByteStream, size = 1000) =>
     return count === END ? 'END' : buffer.toString('latin1', 0, count)
   })
 
-describe(`a byte stream of the ${kind} io`, () => {
+const kinds: [kind: string, pair: () => Promise<Pair>][] = [
+  [chooseIo().kind, socketPair],
+  ['memory', memoryEnds],
+]
+
+describe.each(kinds)('a byte stream of the kind %s', (kind, pair) => {
+  test('says its kind', async () => {
+    expect((await pair()).stream.kind).toBe(kind)
+  })
+
   test('reads what came, would wait for what did not, and reads to the end', async () => {
     const { stream, peer } = await pair()
     expect(stream.tryRead(Buffer.alloc(10), 0, 10)).toBe(WOULD_WAIT)
@@ -61,14 +145,12 @@ describe(`a byte stream of the ${kind} io`, () => {
   test('writes to a peer that has ended its side, and ends its own', async () => {
     const { stream, peer } = await pair()
     let got = ''
-    let ended = false
-    peer.on('data', (bytes) => (got += bytes.toString()))
-    peer.on('end', () => (ended = true))
+    peer.onData = (bytes) => (got += bytes.toString())
     peer.end('x')
     expect(await read(stream)).toBe('x')
     await run(() => writeAll(stream, Buffer.from('still here')))
     stream.shutdown()
-    await eventually(() => ended)
+    await eventually(() => peer.ended)
     expect(got).toBe('still here')
   })
 
@@ -84,10 +166,10 @@ describe(`a byte stream of the ${kind} io`, () => {
       stream.shutdown()
     })
     await new Promise((resolve) => setTimeout(resolve, 20))
-    peer.on('data', (piece) => {
+    peer.onData = (piece) => {
       same &&= piece.equals(bytes.subarray(got, got + piece.length))
       got += piece.length
-    })
+    }
     peer.resume()
     await writing
     await eventually(() => got === size)
@@ -100,7 +182,7 @@ describe(`a byte stream of the ${kind} io`, () => {
       const told: boolean[] = []
       stream.watcher = { hungUp: (broken) => told.push(broken) }
       if (how === 'end') peer.end()
-      else peer.resetAndDestroy()
+      else peer.reset()
       await eventually(() => told.length > 0)
       expect(told[0]).toBe(how === 'reset')
     }
@@ -108,10 +190,10 @@ describe(`a byte stream of the ${kind} io`, () => {
 
   test('a reset ends a read and a write with GYRE_PEER_GONE', async () => {
     const { stream, peer } = await pair()
-    peer.resetAndDestroy()
+    peer.reset()
     await expect(read(stream)).rejects.toMatchObject({ code: 'GYRE_PEER_GONE' })
     const other = await pair()
-    other.peer.resetAndDestroy()
+    other.peer.reset()
     await expect(
       run(function* () {
         for (;;) {
@@ -146,7 +228,7 @@ describe(`a byte stream of the ${kind} io`, () => {
 
   test('knows both ends', async () => {
     const { stream, peer } = await pair()
-    expect(stream.remote).toEqual({ address: '127.0.0.1', port: peer.localPort, family: 'IPv4' })
+    expect(stream.remote).toEqual({ address: '127.0.0.1', port: peer.port, family: 'IPv4' })
     expect(stream.local).toEqual({ address: '127.0.0.1', port: peer.remotePort, family: 'IPv4' })
   })
 })
