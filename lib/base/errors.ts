@@ -103,6 +103,7 @@ export const ERRORS = {
   GYRE_TIMEOUT: app(503, 'A scope with a deadline did not finish in time.'),
   GYRE_CANCEL_IGNORED: app(500, 'A cancelled task went on waiting after its grace was over, and was dropped.'),
   GYRE_TASK_MISUSE: app(500, 'A task or a scope was used in a way that its rules forbid.'),
+  GYRE_QUEUE_CLOSED: app(503, 'The queue or the channel was shut down.'),
 
   // Streams and descriptors
   GYRE_STREAM_CLOSED: app(500, 'The stream was closed on this side.'),

@@ -8,7 +8,7 @@
  */
 export type { Endpoint, ListenAddress, Listener } from './listener.ts'
 export { Readiness } from './readiness.ts'
-export { homeKernel, openListener, run, spawn } from './runtime.ts'
+export { homeKernel, openListener, run, spawn, spawnLater } from './runtime.ts'
 export { chooseIo } from './select.ts'
 export type { IoChoice, IoKind, IoWish } from './select.ts'
 export { END, WOULD_WAIT, readSome, writeAll } from './stream.ts'

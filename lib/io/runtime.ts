@@ -2,7 +2,7 @@
  * The kernel of this thread, made when it is first needed, and what everybody starts with: `run`,
  * `spawn`, and a listener of either kind.
  */
-import { Kernel } from '../kernel/index.ts'
+import { Kernel, operationOf, sleep } from '../kernel/index.ts'
 import type { Runnable, SpawnOptions, Task } from '../kernel/index.ts'
 import { FdListener } from './epoll/listener.ts'
 import { EpollPoller } from './epoll/poller.ts'
@@ -62,6 +62,25 @@ export async function run<T>(work: Runnable<T>): Promise<T> {
  */
 export function spawn<T>(work: Runnable<T>, options?: SpawnOptions): Task<T> {
   return homeKernel().spawn(work, options)
+}
+
+/**
+ * Starts work as a task of its own, but not before a time is over.
+ *
+ * @param delay - milliseconds
+ * @param work - an operation, or a function that makes one
+ * @returns the task, which sleeps first: `cancel()` it to take the work back
+ * @example
+ * ```ts
+ * const reminder = spawnLater(1, function* () { console.log('tea is ready') }) // tea is ready
+ * yield* reminder
+ * ```
+ */
+export function spawnLater<T>(delay: number, work: Runnable<T>, options?: SpawnOptions): Task<T> {
+  return spawn(function* () {
+    yield* sleep(delay)
+    return yield* operationOf(work)
+  }, options)
 }
 
 /**

@@ -82,6 +82,8 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
   context: Context | null = null
   /** How often the task was refused a wait after its grace was over. */
   refusals = 0
+  /** What TaskLocal keeps. Never changed, only replaced; a task starts with that of the one that spawns it. */
+  locals: ReadonlyMap<object, unknown> | null
   /** True when somebody has taken the result, or is sure to. */
   observed = false
   readonly keeper: TaskKeeper
@@ -93,6 +95,7 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
     super(kernel, outer, false)
     this.name = name
     this.keeper = keeper
+    this.locals = running === null ? null : running.locals
     this.iterator = operation[Symbol.iterator]()
     if (outer !== null) this.noticeCancel()
   }

@@ -1,0 +1,36 @@
+/*
+ * A time limit that is no error: when the time is over, the work is cancelled and a value stands for its
+ * result. `withTimeout` of the kernel is the form that throws.
+ */
+import { GyreError } from '../base/index.ts'
+import { withScope } from '../kernel/index.ts'
+import type { Coroutine, Operation, Scope } from '../kernel/index.ts'
+
+/** An operation, or a function that makes one inside a scope. */
+export type ScopedWork<T> = Operation<T> | ((scope: Scope) => Operation<T>)
+
+/**
+ * Runs work for so long, and then moves on without it. Limits nest: each ends its own work and no more.
+ *
+ * @param duration - milliseconds
+ * @param work - an operation, or a function that makes one; it is handed the scope, whose `cancelAt` puts
+ *   the limit off
+ * @param otherwise - what to return when the time is over; every `finally` of the work has run by then
+ * @returns what the work returns, or `otherwise`
+ * @example
+ * ```ts
+ * const mail = new Queue<string>()
+ * console.log(yield* moveOnAfter(5, mail.get(), 'no mail')) // no mail
+ * ```
+ */
+export function moveOnAfter<T>(duration: number, work: ScopedWork<T>): Coroutine<T | undefined>
+export function moveOnAfter<T, D>(duration: number, work: ScopedWork<T>, otherwise: D): Coroutine<T | D>
+export function* moveOnAfter<T, D>(duration: number, work: ScopedWork<T>, otherwise?: D): Coroutine<T | D | undefined> {
+  if (Number.isNaN(duration))
+    throw new GyreError('GYRE_TASK_MISUSE', 'a time limit needs a number of milliseconds, not NaN')
+  const result = yield* withScope(function* (scope) {
+    scope.cancelAt(scope.kernel.host.now() + duration, `not done within ${duration} ms`)
+    return { value: yield* typeof work === 'function' ? work(scope) : work }
+  })
+  return result === undefined ? otherwise : result.value
+}

@@ -1,0 +1,81 @@
+/*
+ * The examples of docstrings, as tests. Each `ts` block after `@example` is run as it stands, with all
+ * exports of the package and of `extras` in scope, inside a task where it uses no `await`, as an async
+ * function where it does. A line `console.log(…) // text` promises to print that text; a comment line
+ * that follows such a line, or a loop, promises one more. All that is printed must be promised, in that
+ * order.
+ */
+import { readFileSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import ts from 'typescript'
+
+export interface Example {
+  /** File and line, for the name of the test. */
+  readonly name: string
+  readonly code: string
+  /** The lines that it promises to print. */
+  readonly promised: readonly string[]
+}
+
+/** @returns the examples of all files below a folder */
+export function examplesBelow(folder: string): Example[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts'))
+    .sort()
+    .flatMap((path) => examplesOf(path, readFileSync(join(folder, path), 'utf8')))
+}
+
+/** @returns the examples of one file */
+export function examplesOf(path: string, text: string): Example[] {
+  const found: Example[] = []
+  for (const match of text.matchAll(/@example\n[ ]*\* ```ts\n([^]*?)\* ```/g)) {
+    const code = (match[1] as string)
+      .split('\n')
+      .map((line) => line.replace(/^ *\* ?/, ''))
+      .join('\n')
+    const line = text.slice(0, match.index).split('\n').length + 2
+    found.push({ name: `${path}:${line}`, code, promised: promisedBy(code) })
+  }
+  return found
+}
+
+function promisedBy(code: string): string[] {
+  const promised: string[] = []
+  for (const line of code.split('\n')) {
+    const text = /console\.log\(.*\/\/ (.*)$/.exec(line)?.[1] ?? /^\/\/ (.*)$/.exec(line)?.[1]
+    if (text !== undefined) promised.push(text)
+  }
+  return promised
+}
+
+/**
+ * Runs an example.
+ *
+ * @param names - what is in scope
+ * @returns the lines that it printed
+ */
+export async function runExample(example: Example, names: Readonly<Record<string, unknown>>): Promise<string[]> {
+  const printed: string[] = []
+  const print = (...values: unknown[]): void => void printed.push(values.map(String).join(' '))
+  const wrapped = usesAwait(example.code)
+    ? `return (async () => {\n${example.code}\n})()`
+    : `return run(function* () {\n${example.code}\n})`
+  const { outputText } = ts.transpileModule(wrapped, {
+    compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.None, removeComments: true },
+  })
+  const scope = { ...names, console: { log: print } }
+  // eslint-disable-next-line @typescript-eslint/no-implied-eval, @typescript-eslint/no-unsafe-call -- our own docs
+  await new Function(...Object.keys(scope), outputText)(...Object.values(scope))
+  return printed
+}
+
+/** True where the code awaits outside of every function. */
+function usesAwait(code: string): boolean {
+  const source = ts.createSourceFile('example.ts', `${code}\nexport {}`, ts.ScriptTarget.Latest)
+  const visit = (node: ts.Node): boolean => {
+    if (ts.isFunctionLike(node)) return false
+    if (ts.isAwaitExpression(node) || (ts.isForOfStatement(node) && node.awaitModifier !== undefined)) return true
+    return ts.forEachChild(node, (child) => visit(child) || undefined) ?? false
+  }
+  return visit(source)
+}
