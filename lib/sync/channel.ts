@@ -34,8 +34,8 @@ export interface ChannelStatistics {
  */
 export class Channel<T> extends Source<T> implements Waitable, Disposable {
   private readonly takers = new Line('somebody who sends on a channel')
-  private readonly senders = new Line<T>('somebody who receives from a channel')
   private readonly listeners = new Listeners()
+  private readonly senders = new Line<T>('somebody who receives from a channel', () => this.listeners.tell())
   private shut = false
 
   /** True after `shutdown`. */
@@ -54,10 +54,7 @@ export class Channel<T> extends Source<T> implements Waitable, Disposable {
    * @throws GyreError `GYRE_QUEUE_CLOSED` when the channel is shut down, also while it waits
    */
   *send(item: T): Coroutine<void> {
-    if (this.trySend(item)) return
-    const turn = this.senders.wait(item)
-    this.listeners.tell()
-    yield* turn
+    if (!this.trySend(item)) yield* this.senders.wait(item)
   }
 
   /**

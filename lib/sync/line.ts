@@ -53,10 +53,15 @@ export class Line<P = undefined> {
   first: Place<P> | null = null
   size = 0
   private last: Place<P> | null = null
+  private readonly joined: (() => void) | undefined
 
-  /** @param reason - what is waited for, in words */
-  constructor(reason: string) {
+  /**
+   * @param reason - what is waited for, in words
+   * @param joined - called when somebody has joined the line
+   */
+  constructor(reason: string, joined?: () => void) {
     this.reason = reason
+    this.joined = joined
   }
 
   /** Waits for one's turn. @returns what `serve` brings */
@@ -95,6 +100,7 @@ export class Line<P = undefined> {
     else this.last.after = place
     this.last = place
     this.size++
+    this.joined?.()
   }
 
   /** For Place alone. */

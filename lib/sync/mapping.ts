@@ -23,6 +23,7 @@ abstract class Mapping<I, O> extends Source<O> {
   private readonly items: Iterator<I>
   private readonly work: (item: I) => Operation<O>
   private readonly spot = new Spot('a result of a pool')
+  private upcoming: IteratorResult<I> | undefined = undefined
   private exhausted = false
 
   constructor(pool: Spawner, items: Iterable<I>, work: (item: I) => Operation<O>) {
@@ -61,10 +62,13 @@ abstract class Mapping<I, O> extends Source<O> {
   /** Starts as much work as there is room for; waits for room only where nothing of ours is at work. */
   private *fill(): Coroutine<void> {
     while (!this.exhausted && this.unread.size < this.pool.capacity && (this.pool.free > 0 || this.unread.size === 0)) {
-      const item = this.items.next()
+      // Kept while it waits for room: if that is cancelled, who asks again has the same item.
+      this.upcoming ??= this.items.next()
+      const item = this.upcoming
       this.exhausted = item.done === true
       if (item.done === true) return
       const task = yield* this.pool.spawn(() => this.work(item.value))
+      this.upcoming = undefined
       this.unread.add(task)
       link(task, () => this.taskEnded(task))
     }
