@@ -11,7 +11,7 @@ import type { KillOptions } from './kill.ts'
 
 /** What a group takes. */
 export interface GroupOptions {
-  /** The scope that its tasks end with, such as that of a nursery. Without it nothing but their own end ends them. */
+  /** The scope that its tasks end with, such as that of `withScope`. Without it nothing but their own end ends them. */
   readonly scope?: Scope
   /** For reports: tasks are called by it and a number, where they have no name of their own. */
   readonly name?: string

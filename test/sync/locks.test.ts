@@ -19,20 +19,19 @@ import { resultOf, runMock } from '../support/mock-host.ts'
 import { caughtBy } from '../support/caught.ts'
 import { aLock } from './contracts/a-lock.ts'
 import { aSemaphore } from './contracts/a-semaphore.ts'
-import type { Acquirable } from './contracts/a-semaphore.ts'
 
 const ofLock = {
-  waiting: (lock: Acquirable) => (lock as Lock).statistics().waiting,
-  taken: (lock: Acquirable) => Number((lock as Lock).statistics().held),
+  waiting: (lock: Lock) => lock.statistics().waiting,
+  taken: (lock: Lock) => Number(lock.statistics().held),
 }
 const limiter = {
   name: 'CapacityLimiter',
   make: (total: number) => new CapacityLimiter(total),
-  waiting: (object: Acquirable) => (object as CapacityLimiter).statistics().waiting,
-  taken: (object: Acquirable) => (object as CapacityLimiter).statistics().borrowers.length,
+  waiting: (object: CapacityLimiter) => object.statistics().waiting,
+  taken: (object: CapacityLimiter) => object.statistics().borrowers.length,
 }
 const ofSemaphore = (name: string, Kind: typeof Semaphore) => {
-  const totals = new WeakMap<Acquirable, number>()
+  const totals = new WeakMap<Semaphore, number>()
   return {
     name,
     make: (permits: number) => {
@@ -40,8 +39,8 @@ const ofSemaphore = (name: string, Kind: typeof Semaphore) => {
       totals.set(object, permits)
       return object
     },
-    waiting: (object: Acquirable) => (object as Semaphore).statistics().waiting,
-    taken: (object: Acquirable) => (totals.get(object) ?? NaN) - (object as Semaphore).free,
+    waiting: (object: Semaphore) => object.statistics().waiting,
+    taken: (object: Semaphore) => (totals.get(object) ?? NaN) - object.free,
   }
 }
 

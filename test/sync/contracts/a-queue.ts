@@ -232,7 +232,8 @@ export function aQueue(name: string, make: () => Handing, capacity: number): voi
         const waiting = spawn(() => waitFor([one.source, other.source], { count: 1 }))
         yield* giveWay()
         const giver = spawn(() => other.put(5))
-        expect(yield* waiting).toEqual([other.source])
+        const ready = yield* waiting
+        expect([ready.length, ready[0] === other.source]).toEqual([1, true])
         expect(other.tryGet()).toBe(5)
         yield* giver
         expect([one.counts().getting, other.counts().getting]).toEqual([0, 0])
@@ -261,14 +262,21 @@ export function aQueue(name: string, make: () => Handing, capacity: number): voi
               if (one.do === 'put') return yield* put(item++)
               if (one.do === 'get') return yield* get()
               if (one.do === 'sleep') return yield* sleep(one.time)
-              if (one.do === 'look') return void (yield* waitFor([queue.source], { timeout: 1 }))
+              if (one.do === 'look') {
+                yield* waitFor([queue.source], { timeout: 1 })
+                return
+              }
               if (one.do === 'cancel') return running[one.whom]?.cancel()
-              if (one.do === 'tryPut') return void (queue.tryPut(item) && given.push(item++))
+              if (one.do === 'tryPut') {
+                if (queue.tryPut(item)) given.push(item++)
+                return
+              }
               if (one.do === 'tryGet') {
                 const got = queue.tryGet()
                 if (got !== undefined) taken.push(got)
                 return
               }
+              if (!('time' in one)) return
               try {
                 yield* withTimeout(one.time, one.do === 'putWithin' ? put(item++) : get())
               } catch (error) {

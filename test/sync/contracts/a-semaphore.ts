@@ -14,12 +14,12 @@ export interface Acquirable extends Holdable {
   tryAcquire(): boolean
 }
 
-export interface SemaphoreKind {
+export interface SemaphoreKind<A extends Acquirable> {
   readonly name: string
-  make(permits: number): Acquirable
+  readonly make: (permits: number) => A
   /** Tasks that wait, and permits that are taken. */
-  waiting(object: Acquirable): number
-  taken(object: Acquirable): number
+  readonly waiting: (object: A) => number
+  readonly taken: (object: A) => number
 }
 
 /** What a task of a random program does next. */
@@ -37,7 +37,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 const program = fc.array(fc.array(step, { maxLength: 6 }), { minLength: 1, maxLength: 8 })
 
 /** @param most - permits of the largest object that can be made */
-export function aSemaphore({ name, make, waiting, taken }: SemaphoreKind, most: number): void {
+export function aSemaphore<A extends Acquirable>({ name, make, waiting, taken }: SemaphoreKind<A>, most: number): void {
   describe(`a semaphore: ${name}`, () => {
     test('lets as many in as it has permits, and the rest when they leave', () => {
       let inside = 0
