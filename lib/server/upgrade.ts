@@ -3,7 +3,7 @@
  * 7.8), or a tunnel (section 9.3.6).
  */
 import { GyreError } from '../base/index.ts'
-import type { ByteStream, Endpoint, HangUpWatcher, IoKind, Readiness } from '../io/index.ts'
+import type { ByteStream, Endpoint, HangUpWatcher, Readiness } from '../io/index.ts'
 import { connectHead, upgradeHead } from '../protocol/index.ts'
 import type { RequestHead, ResponseFields } from '../protocol/index.ts'
 
@@ -54,7 +54,7 @@ class StreamWithRest implements ByteStream {
     stream.readable.signal()
   }
 
-  get kind(): IoKind {
+  get kind(): ByteStream['kind'] {
     return this.stream.kind
   }
 

@@ -10,7 +10,7 @@ import { Listeners } from './ready.ts'
 import type { Waitable } from './ready.ts'
 
 /** How a task has ended. */
-export type Outcome<T> =
+export type TaskEnding<T> =
   { readonly state: 'done'; readonly value: T } | { readonly state: 'failed' | 'cancelled'; readonly error: unknown }
 
 const links = new WeakMap<Task, Listeners>()
@@ -24,11 +24,11 @@ const links = new WeakMap<Task, Listeners>()
  * ```ts
  * const task = spawn(function* () { yield* sleep(1); return 'bread' })
  * yield* joinAll([task])
- * const outcome = outcomeOf(task)
+ * const outcome = endingOf(task)
  * console.log(outcome.state === 'done' ? outcome.value : outcome.error) // bread
  * ```
  */
-export function outcomeOf<T>(task: Task<T>): Outcome<T> {
+export function endingOf<T>(task: Task<T>): TaskEnding<T> {
   const { state } = task
   let content: unknown
   // The listener of a task that has ended is called at once.
@@ -88,7 +88,7 @@ export function link<T>(task: Task<T>, listener: (task: Task<T>) => void): () =>
 export function linkValue<T>(task: Task<T>, listener: (value: T) => void): () => void {
   return link(task, () => {
     if (task.state !== 'done') return
-    const outcome = outcomeOf(task)
+    const outcome = endingOf(task)
     if (outcome.state === 'done') listener(outcome.value)
   })
 }
@@ -108,7 +108,7 @@ export function linkValue<T>(task: Task<T>, listener: (value: T) => void): () =>
 export function linkError(task: Task, listener: (error: unknown) => void): () => void {
   return link(task, () => {
     if (task.state !== 'failed') return
-    const outcome = outcomeOf(task)
+    const outcome = endingOf(task)
     if (outcome.state === 'failed') listener(outcome.error)
   })
 }

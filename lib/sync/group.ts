@@ -5,7 +5,7 @@
 import { GyreError } from '../base/index.ts'
 import { Spot, currentTask, park } from '../kernel/index.ts'
 import type { Coroutine, Runnable, Scope, Task } from '../kernel/index.ts'
-import { link, outcomeOf } from './endings.ts'
+import { link, endingOf } from './endings.ts'
 import { killAll } from './kill.ts'
 import type { KillOptions } from './kill.ts'
 
@@ -90,7 +90,7 @@ export class TaskGroup implements Disposable {
     this.tasks.delete(task)
     if (this.joins.size === 0) return
     // Somebody joins: the failure is theirs, and not the host's.
-    const outcome = outcomeOf(task)
+    const outcome = endingOf(task)
     for (const join of this.joins) {
       if (outcome.state === 'failed') join.errors.push(outcome.error)
       if (this.tasks.size === 0) join.empty.wake()

@@ -4,8 +4,8 @@
 import { GyreError } from '../base/index.ts'
 import { currentTask } from '../kernel/index.ts'
 import type { Coroutine, Task } from '../kernel/index.ts'
-import { outcomeOf } from './endings.ts'
-import type { Outcome } from './endings.ts'
+import { endingOf } from './endings.ts'
+import type { TaskEnding } from './endings.ts'
 import { joinAll } from './wait.ts'
 
 /** How a task is killed. */
@@ -33,9 +33,9 @@ export interface KillOptions {
  * // cancelled
  * ```
  */
-export function* kill<T>(task: Task<T>, options: KillOptions = {}): Coroutine<Outcome<T>> {
+export function* kill<T>(task: Task<T>, options: KillOptions = {}): Coroutine<TaskEnding<T>> {
   const [outcome] = yield* killAll([task], options)
-  return outcome as Outcome<T>
+  return outcome as TaskEnding<T>
 }
 
 /**
@@ -49,7 +49,7 @@ export function* kill<T>(task: Task<T>, options: KillOptions = {}): Coroutine<Ou
  * console.log(outcomes.map(({ state }) => state).join(' ')) // cancelled cancelled
  * ```
  */
-export function* killAll<T>(tasks: Iterable<Task<T>>, options: KillOptions = {}): Coroutine<Outcome<T>[]> {
+export function* killAll<T>(tasks: Iterable<Task<T>>, options: KillOptions = {}): Coroutine<TaskEnding<T>[]> {
   const all = [...tasks]
   if (all.some((task) => (task as Task) === currentTask()))
     throw new GyreError('GYRE_TASK_MISUSE', 'a task cannot kill itself: it would wait for its own end')
@@ -58,5 +58,5 @@ export function* killAll<T>(tasks: Iterable<Task<T>>, options: KillOptions = {})
     task.cancel(options.reason ?? 'killed')
   }
   yield* joinAll(all)
-  return all.map(outcomeOf)
+  return all.map(endingOf)
 }

@@ -5,7 +5,7 @@
  */
 import { Spot, park } from '../kernel/index.ts'
 import type { Coroutine, Operation, Runnable, Task } from '../kernel/index.ts'
-import { link, outcomeOf } from './endings.ts'
+import { link, endingOf } from './endings.ts'
 import { killAll } from './kill.ts'
 import { DONE, Source } from './source.ts'
 
@@ -53,7 +53,7 @@ abstract class Mapping<I, O> extends Source<O> {
       task = this.readable()
     }
     this.unread.delete(task)
-    const outcome = outcomeOf(task)
+    const outcome = endingOf(task)
     if (outcome.state === 'done') return { done: false, value: outcome.value }
     yield* this.close()
     throw outcome.error
@@ -90,7 +90,7 @@ abstract class Mapping<I, O> extends Source<O> {
       this.items.return?.()
     }
     for (const task of left) {
-      const outcome = task.ended ? outcomeOf(task) : undefined
+      const outcome = task.ended ? endingOf(task) : undefined
       if (outcome?.state === 'failed') task.kernel.host.unobserved(outcome.error, task)
     }
     yield* killAll(left, { reason: 'nobody reads the results of the mapping any more' })

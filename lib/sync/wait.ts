@@ -4,7 +4,7 @@
 import { GyreError } from '../base/index.ts'
 import { Spot, Task, park } from '../kernel/index.ts'
 import type { Coroutine } from '../kernel/index.ts'
-import { outcomeOf, waitableOf } from './endings.ts'
+import { endingOf, waitableOf } from './endings.ts'
 import type { Waitable } from './ready.ts'
 import { DONE, Source } from './source.ts'
 import { moveOnAfter } from './timeout.ts'
@@ -112,7 +112,7 @@ export function* waitFor<O extends Waitable | Task>(objects: Iterable<O>, option
 
 /**
  * Waits until tasks have ended: all of them, or `count`, or as many as do so within `timeout`. Their
- * errors are not thrown, unless `firstError` is asked for: look at `task.state` and `outcomeOf(task)`.
+ * errors are not thrown, unless `firstError` is asked for: look at `task.state` and `endingOf(task)`.
  *
  * @returns the tasks that have ended, in the order in which they did
  * @throws the error of the first task that fails, with `firstError`
@@ -129,7 +129,7 @@ export function* joinAll<T extends Task>(tasks: Iterable<T>, options: JoinOption
   yield* collect(tasks, options, (task) => {
     ended.push(task)
     if (options.firstError !== true) return
-    const outcome = outcomeOf(task)
+    const outcome = endingOf(task)
     if (outcome.state === 'failed') throw outcome.error
   })
   return ended

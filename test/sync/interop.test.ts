@@ -7,7 +7,7 @@ import { Cancelled, currentTask, giveWay, sleep, withTimeout } from '../../lib/k
 import type { Coroutine } from '../../lib/kernel/index.ts'
 import { abortable, each, kill, moveOnAfter, withSignal } from '../../lib/sync/index.ts'
 import { caughtBy } from '../support/caught.ts'
-import { resultOf, runMock } from '../support/mock-host.ts'
+import { resultOf, checkMock } from '../support/mock-host.ts'
 
 /** A signal that counts its listeners. */
 function countedSignal(): { controller: AbortController; listeners: () => number } {
@@ -89,7 +89,7 @@ describe('withSignal', () => {
 describe('abortable', () => {
   test('the signal aborts in the step in which the cancel comes, before any code of the work runs', () => {
     const log: string[] = []
-    const { kernel } = runMock(function* () {
+    const { kernel } = checkMock(function* () {
       const task = currentTask().kernel.spawn(
         abortable(function* (signal) {
           signal.addEventListener('abort', () => log.push('aborted'))
@@ -111,7 +111,7 @@ describe('abortable', () => {
   })
 
   test('it aborts when the work throws, with the error; not when it is done', () => {
-    const { kernel, host } = runMock(function* () {
+    const { kernel, host } = checkMock(function* () {
       let kept: AbortSignal | undefined
       const good = abortable(function* (signal) {
         kept = signal

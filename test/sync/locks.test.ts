@@ -15,7 +15,7 @@ import {
   holding,
   moveOnAfter,
 } from '../../lib/sync/index.ts'
-import { resultOf, runMock } from '../support/mock-host.ts'
+import { resultOf, checkMock } from '../support/mock-host.ts'
 import { caughtBy } from '../support/caught.ts'
 import { aLock } from './contracts/a-lock.ts'
 import { aSemaphore } from './contracts/a-semaphore.ts'
@@ -170,7 +170,7 @@ test('more tokens of a limiter serve who waits, fewer count as tokens come back'
 describe('Condition', () => {
   test('waiting lets the lock go, and has it again afterwards', () => {
     const log: string[] = []
-    runMock(function* () {
+    checkMock(function* () {
       const condition = new Condition()
       yield* all([
         holding(condition, function* () {
@@ -192,7 +192,7 @@ describe('Condition', () => {
 
   test('notify wakes so many, in order; notifyAll the rest', () => {
     const woken: string[] = []
-    runMock(function* () {
+    checkMock(function* () {
       const condition = new Condition()
       yield* nursery(function* (children) {
         for (const name of ['a', 'b', 'c', 'd'])

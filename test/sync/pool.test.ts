@@ -7,10 +7,10 @@ import { currentTask, giveWay, sleep } from '../../lib/kernel/index.ts'
 import type { Coroutine } from '../../lib/kernel/index.ts'
 import { Pool, each, kill, moveOnAfter } from '../../lib/sync/index.ts'
 import { caughtBy } from '../support/caught.ts'
-import { resultOf, runMock } from '../support/mock-host.ts'
+import { resultOf, checkMock } from '../support/mock-host.ts'
 
 test('spawn waits for room, trySpawn refuses', () => {
-  const { elapsed } = runMock(function* () {
+  const { elapsed } = checkMock(function* () {
     const pool = new Pool(2)
     yield* pool.spawn(sleep(10))
     yield* pool.spawn(sleep(20))
@@ -73,7 +73,7 @@ describe('mappings', () => {
   })
 
   test('imap gives them one by one in that order, imapUnordered as they come', () => {
-    const { elapsed } = runMock(function* () {
+    const { elapsed } = checkMock(function* () {
       const pool = new Pool(3)
       const results: number[] = []
       for (const source of [pool.imap([30, 10, 20], timed()), pool.imapUnordered([30, 10, 20], timed())])
@@ -108,7 +108,7 @@ describe('mappings', () => {
   })
 
   test('share a pool that others use, also where it is full', () => {
-    const { elapsed } = runMock(function* () {
+    const { elapsed } = checkMock(function* () {
       const pool = new Pool(2)
       yield* pool.spawn(sleep(10))
       yield* pool.spawn(sleep(15))
@@ -120,7 +120,7 @@ describe('mappings', () => {
 
   test('the first failure is thrown, the others are cancelled and have cleaned up', () => {
     const log: string[] = []
-    const { host } = runMock(function* () {
+    const { host } = checkMock(function* () {
       const pool = new Pool(3)
       const work = function* (time: number): Coroutine<number> {
         if (time === 10) {
@@ -137,7 +137,7 @@ describe('mappings', () => {
   })
 
   test('failures that nobody reads any more are reported', () => {
-    const { host } = runMock(function* () {
+    const { host } = checkMock(function* () {
       const pool = new Pool(2)
       const source = pool.imap([1, 2], function* (item): Coroutine<number> {
         yield* sleep(item === 1 ? 10 : 5)

@@ -16,11 +16,11 @@ import {
   linkError,
   linkValue,
   moveOnAfter,
-  outcomeOf,
+  endingOf,
   waitFor,
 } from '../../lib/sync/index.ts'
 import { caughtBy } from '../support/caught.ts'
-import { resultOf, runMock } from '../support/mock-host.ts'
+import { resultOf, checkMock } from '../support/mock-host.ts'
 
 function* after<T>(time: number, value: T): Coroutine<T> {
   yield* sleep(time)
@@ -37,12 +37,12 @@ describe('outcomes', () => {
   test('tell how a task ended', () => {
     resultOf(function* () {
       const [done, failed, cancelled] = [spawn(after(1, 7)), spawn(failing(1, 'no')), spawn(sleep(100))]
-      expect(() => outcomeOf(done)).toThrow('has not ended')
+      expect(() => endingOf(done)).toThrow('has not ended')
       cancelled.cancel()
       yield* joinAll([done, failed, cancelled])
-      expect(outcomeOf(done)).toEqual({ state: 'done', value: 7 })
-      expect(outcomeOf(failed)).toEqual({ state: 'failed', error: new Error('no') })
-      expect(outcomeOf(cancelled)).toMatchObject({ state: 'cancelled', error: { code: 'GYRE_CANCELLED' } })
+      expect(endingOf(done)).toEqual({ state: 'done', value: 7 })
+      expect(endingOf(failed)).toEqual({ state: 'failed', error: new Error('no') })
+      expect(endingOf(cancelled)).toMatchObject({ state: 'cancelled', error: { code: 'GYRE_CANCELLED' } })
     })
   })
 })
@@ -50,7 +50,7 @@ describe('outcomes', () => {
 describe('links', () => {
   test('call back on the end that they are for', () => {
     const log: string[] = []
-    const { host } = runMock(function* () {
+    const { host } = checkMock(function* () {
       const tasks: Task[] = [spawn(after(1, 'bread'), 'a'), spawn(failing(2, 'sold out'), 'b'), spawn(sleep(9), 'c')]
       for (const task of tasks) {
         link(task, ({ name, state }) => log.push(`${name} ${state}`))
@@ -66,7 +66,7 @@ describe('links', () => {
 
   test('can be taken back, and call at once where the task has ended', () => {
     const log: string[] = []
-    runMock(function* () {
+    checkMock(function* () {
       const task = spawn(after(1, 1))
       const unlink = link(task, () => log.push('taken back'))
       link(task, () => log.push('kept'))
@@ -78,7 +78,7 @@ describe('links', () => {
   })
 
   test('do not hide a failure from the host, unless they take the error', () => {
-    const { host } = runMock(function* () {
+    const { host } = checkMock(function* () {
       const [seen, unseen] = [spawn(failing(1, 'seen')), spawn(failing(1, 'unseen'))]
       for (const task of [seen, unseen]) {
         link(task, () => undefined)
@@ -92,7 +92,7 @@ describe('links', () => {
 
   test('that throw are reported, and keep nobody else from being called', () => {
     const log: string[] = []
-    const { host } = runMock(function* () {
+    const { host } = checkMock(function* () {
       const task = spawn(after(1, 1))
       link(task, () => {
         throw new Error('bad link')
@@ -106,7 +106,7 @@ describe('links', () => {
 
 describe('joinAll', () => {
   test('waits for all, in the order in which they end, whatever the end', () => {
-    const { elapsed, host } = runMock(function* () {
+    const { elapsed, host } = checkMock(function* () {
       const tasks = [spawn(after(30, 0), 'slow'), spawn(failing(10, 'no'), 'bad'), spawn(after(20, 0), 'mid')]
       expect((yield* joinAll(tasks)).map(({ name }) => name)).toEqual(['bad', 'mid', 'slow'])
       expect(yield* joinAll([])).toEqual([])
@@ -128,7 +128,7 @@ describe('joinAll', () => {
   })
 
   test('throws the first error, where that is asked for, as soon as it comes', () => {
-    const { elapsed } = runMock(function* () {
+    const { elapsed } = checkMock(function* () {
       const tasks = [spawn(sleep(100)), spawn(failing(10, 'first')), spawn(failing(20, 'second'))]
       expect((yield* caughtBy(joinAll(tasks, { firstError: true }))).message).toBe('first')
       expect(currentTask().kernel.host.now()).toBe(1010)
@@ -138,7 +138,7 @@ describe('joinAll', () => {
   })
 
   test('a failure after the join was given up is reported', () => {
-    const { host } = runMock(function* () {
+    const { host } = checkMock(function* () {
       const task = spawn(failing(20, 'late'))
       expect(yield* joinAll([task], { timeout: 10 })).toEqual([])
       yield* sleep(20)
@@ -191,7 +191,7 @@ describe('waiting for several things', () => {
 describe('kill', () => {
   test('cancels, and waits for the cleanup', () => {
     const log: string[] = []
-    runMock(function* () {
+    checkMock(function* () {
       const task = spawn(
         (function* () {
           try {
@@ -205,7 +205,7 @@ describe('kill', () => {
       yield* giveWay()
       expect((yield* kill(task, { reason: 'no more' })).state).toBe('cancelled')
       log.push('killed')
-      expect((outcomeOf(task) as { error: Error }).error.message).toBe('cancelled: no more')
+      expect((endingOf(task) as { error: Error }).error.message).toBe('cancelled: no more')
     })
     expect(log).toEqual(['clean', 'killed'])
   })
@@ -240,7 +240,7 @@ describe('kill', () => {
   })
 
   test('hands a failure of the cleanup to the killer', () => {
-    const { host } = runMock(function* () {
+    const { host } = checkMock(function* () {
       const tasks = [1, 2].map((number) =>
         spawn(
           (function* () {
@@ -265,7 +265,7 @@ describe('kill', () => {
 
 describe('moveOnAfter', () => {
   test('gives the result in time, another value or nothing after it, when the cleanup is done', () => {
-    const { elapsed } = runMock(function* () {
+    const { elapsed } = checkMock(function* () {
       expect(yield* moveOnAfter(10, after(5, 'bread'))).toBe('bread')
       expect(yield* moveOnAfter(10, after(50, 'bread'))).toBeUndefined()
       const limited = moveOnAfter(
@@ -337,7 +337,7 @@ describe('moveOnAfter', () => {
 
 describe('TaskGroup', () => {
   test('join waits for all, also for those that come meanwhile', () => {
-    const { elapsed } = runMock(function* () {
+    const { elapsed } = checkMock(function* () {
       const group = new TaskGroup({ name: 'crew' })
       group.spawn(function* () {
         yield* sleep(10)
@@ -352,7 +352,7 @@ describe('TaskGroup', () => {
   })
 
   test('join throws the failures of its time, others are reported', () => {
-    const { host } = runMock(function* () {
+    const { host } = checkMock(function* () {
       const group = new TaskGroup()
       group.spawn(failing(1, 'before'))
       yield* sleep(5)

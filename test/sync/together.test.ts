@@ -6,7 +6,7 @@ import { currentTask, giveWay, nursery, sleep, withTimeout } from '../../lib/ker
 import type { Coroutine } from '../../lib/kernel/index.ts'
 import { TaskLocal, all, every, kill, race } from '../../lib/sync/index.ts'
 import { caughtBy } from '../support/caught.ts'
-import { resultOf, runMock } from '../support/mock-host.ts'
+import { resultOf, checkMock } from '../support/mock-host.ts'
 
 function* after<T>(time: number, value: T, log?: string[]): Coroutine<T> {
   try {
@@ -23,7 +23,7 @@ function* failing(time: number, message: string): Coroutine<never> {
 
 describe('all', () => {
   test('gives the results in the form of the works', () => {
-    const { elapsed } = runMock(function* () {
+    const { elapsed } = checkMock(function* () {
       expect(yield* all([after(20, 'a'), () => after(10, 2)])).toEqual(['a', 2])
       const record = yield* all({ late: after(20, 'a'), early: after(10, 2) })
       expect(Object.entries(record)).toEqual([
@@ -37,7 +37,7 @@ describe('all', () => {
 
   test('the first failure cancels the others, and waits for their cleanup', () => {
     const log: string[] = []
-    const { elapsed } = runMock(function* () {
+    const { elapsed } = checkMock(function* () {
       const error = yield* caughtBy(all({ slow: after(50, 'slow', log), bad: failing(10, 'no') }))
       expect([error.message, log]).toEqual(['no', ['end slow']])
     })
@@ -64,7 +64,7 @@ describe('all', () => {
 describe('race', () => {
   test('gives the first result, when the others have cleaned up', () => {
     const log: string[] = []
-    const { elapsed } = runMock(function* () {
+    const { elapsed } = checkMock(function* () {
       expect(yield* race([after(50, 'slow', log), after(10, 'quick', log)])).toBe('quick')
       expect(log).toEqual(['end quick', 'end slow'])
       expect(yield* race({ one: after(10, 1), two: after(20, 'b') })).toEqual({ name: 'one', value: 1 })
@@ -149,7 +149,7 @@ describe('TaskLocal', () => {
 describe('every', () => {
   test('keeps its beat, whatever the rounds take', () => {
     const beats: number[] = []
-    const { kernel } = runMock(function* () {
+    const { kernel } = checkMock(function* () {
       const { host } = currentTask().kernel
       const began = host.now()
       const heart = every(10, function* () {
@@ -172,7 +172,7 @@ describe('every', () => {
 
   test('a round that takes too long makes those that it covers fall out', () => {
     const beats: number[] = []
-    runMock(function* () {
+    checkMock(function* () {
       const { host } = currentTask().kernel
       const began = host.now()
       const heart = every(10, function* () {
@@ -189,7 +189,7 @@ describe('every', () => {
   })
 
   test('a failure is reported, and the next round comes all the same', () => {
-    const { host } = runMock(function* () {
+    const { host } = checkMock(function* () {
       const heart = every(10, () => failing(1, 'skipped a beat'), { name: 'heart' })
       heart.start()
       yield* sleep(25)
@@ -206,7 +206,7 @@ describe('every', () => {
 
   test('stopping cancels the round that is under way', () => {
     const log: string[] = []
-    runMock(function* () {
+    checkMock(function* () {
       {
         using heart = every(10, () => after(1000, 'round', log))
         heart.start()
@@ -220,7 +220,7 @@ describe('every', () => {
 
   test('is an operation, which ends with the scope that it runs in', () => {
     let rounds = 0
-    runMock(function* () {
+    checkMock(function* () {
       const beating = every(10, function* () {
         rounds++
       })
@@ -232,7 +232,7 @@ describe('every', () => {
 
   test('jitter puts rounds off by a part of the interval, and does not drift', () => {
     const beats: number[] = []
-    runMock(function* () {
+    checkMock(function* () {
       const { host } = currentTask().kernel
       const began = host.now()
       const heart = every(

@@ -9,7 +9,7 @@ import type { Coroutine, Operation, Task } from '../../../lib/kernel/index.ts'
 import { each, killAll, waitFor } from '../../../lib/sync/index.ts'
 import type { Source, Waitable } from '../../../lib/sync/index.ts'
 import { caughtBy } from '../../support/caught.ts'
-import { resultOf, runMock } from '../../support/mock-host.ts'
+import { resultOf, checkMock } from '../../support/mock-host.ts'
 
 /** A queue or a channel, under one set of names. */
 export interface Handing {
@@ -46,7 +46,7 @@ export function aQueue(name: string, make: () => Handing, capacity: number): voi
   describe(`a queue: ${name}`, () => {
     test('hands every item to one taker', () => {
       const got: number[] = []
-      runMock(function* () {
+      checkMock(function* () {
         const queue = make()
         yield* nursery(function* (children) {
           for (const from of [0, 100])
@@ -66,7 +66,7 @@ export function aQueue(name: string, make: () => Handing, capacity: number): voi
 
     test('takers have their turns in the order in which they came', () => {
       const order: string[] = []
-      runMock(function* () {
+      checkMock(function* () {
         const queue = make()
         const takers = ['a', 'b', 'c'].map((who) =>
           spawn(function* () {
@@ -85,7 +85,7 @@ export function aQueue(name: string, make: () => Handing, capacity: number): voi
 
     test('givers have their turns in the order in which they came, and wait while it is full', () => {
       const order: number[] = []
-      runMock(function* () {
+      checkMock(function* () {
         const queue = make()
         yield* nursery(function* (children) {
           for (let item = 0; item < capacity + 3; item++)
