@@ -77,7 +77,7 @@ export {
   linkError,
   linkValue,
   moveOnAfter,
-  outcomeOf,
+  endingOf,
   race,
   waitFor,
   withSignal,

@@ -3,7 +3,7 @@
  */
 import { describe, expect, test } from 'vitest'
 import { currentTask, giveWay, shield, sleep, withScope } from '../../lib/kernel/index.ts'
-import type { Coroutine, Scope, Task } from '../../lib/kernel/index.ts'
+import type { Coroutine, Operation, Scope, Task } from '../../lib/kernel/index.ts'
 import {
   Event,
   Queue,
@@ -30,7 +30,7 @@ function* failing(time: number, message: string): Coroutine<never> {
   yield* sleep(time)
   throw new Error(message)
 }
-const spawn = <T>(work: Coroutine<T>, name?: string): Task<T> =>
+const spawn = <T>(work: Operation<T>, name?: string): Task<T> =>
   currentTask().kernel.spawn(work, name === undefined ? {} : { name })
 
 describe('outcomes', () => {
