@@ -20,16 +20,27 @@ export interface Expiring {
   expired(now: number): void
 }
 
-/** A point in time that somebody waits for. One object serves for many settings, one after another. */
-export class Deadline {
+/** A point in time that is waited for. One object serves for many settings, one after another. */
+export abstract class Timer implements Expiring {
   /** When it fires, in milliseconds of the host's clock; Infinity while it is not set. */
   at = Infinity
   /** Time of the heap's record that stands for it; Infinity where there is none. */
   queued = Infinity
+
+  abstract expired(now: number): void
+}
+
+/** A point in time that somebody waits for. */
+export class Deadline extends Timer {
   readonly owner: Expiring
 
   constructor(owner: Expiring) {
+    super()
     this.owner = owner
+  }
+
+  expired(now: number): void {
+    this.owner.expired(now)
   }
 }
 
@@ -38,7 +49,7 @@ const PRUNE_FROM = 512
 
 export class Deadlines {
   private times: number[] = []
-  private entries: Deadline[] = []
+  private entries: Timer[] = []
   /** Records that serve nobody. */
   private idle = 0
 
@@ -52,21 +63,26 @@ export class Deadlines {
    *
    * @param at - milliseconds of the host's clock
    */
-  set(deadline: Deadline, at: number): void {
+  set(deadline: Timer, at: number): void {
     const served = deadline.at !== Infinity
     deadline.at = at
     if (at >= deadline.queued) {
       if (!served && deadline.queued !== Infinity) this.idle--
       return
     }
-    if (served) this.idle++
     this.insert(at, deadline)
+    if (served) this.addIdle()
   }
 
   /** Takes a deadline back; it does nothing where it is not set. */
-  cancel(deadline: Deadline): void {
+  cancel(deadline: Timer): void {
     if (deadline.at === Infinity) return
     deadline.at = Infinity
+    this.addIdle()
+  }
+
+  /** One more record serves nobody. */
+  private addIdle(): void {
     this.idle++
     if (this.idle > PRUNE_FROM && this.idle * 2 > this.times.length) this.prune()
   }
@@ -86,7 +102,7 @@ export class Deadlines {
   /** Fires all that have passed at `now`. */
   expire(now: number): void {
     while (this.times.length > 0 && (this.times[0] as number) <= now) {
-      const deadline = this.entries[0] as Deadline
+      const deadline = this.entries[0] as Timer
       const current = this.times[0] === deadline.queued
       this.removeFirst()
       if (!current || deadline.at === Infinity) this.dropped(deadline, current)
@@ -94,17 +110,17 @@ export class Deadlines {
       else {
         deadline.at = Infinity
         deadline.queued = Infinity
-        deadline.owner.expired(now)
+        deadline.expired(now)
       }
     }
   }
 
-  private dropped(deadline: Deadline, current: boolean): void {
+  private dropped(deadline: Timer, current: boolean): void {
     this.idle--
     if (current) deadline.queued = Infinity
   }
 
-  private insert(at: number, deadline: Deadline): void {
+  private insert(at: number, deadline: Timer): void {
     const { times, entries } = this
     deadline.queued = at
     let hole = times.length
@@ -115,7 +131,7 @@ export class Deadlines {
       const time = times[above] as number
       if (time <= at) break
       times[hole] = time
-      entries[hole] = entries[above] as Deadline
+      entries[hole] = entries[above] as Timer
       hole = above
     }
     times[hole] = at
@@ -125,11 +141,11 @@ export class Deadlines {
   private removeFirst(): void {
     const { times, entries } = this
     const at = times.pop() as number
-    const deadline = entries.pop() as Deadline
+    const deadline = entries.pop() as Timer
     if (times.length > 0) this.sink(0, at, deadline)
   }
 
-  private sink(from: number, at: number, deadline: Deadline): void {
+  private sink(from: number, at: number, deadline: Timer): void {
     const { times, entries } = this
     const size = times.length
     let hole = from
@@ -140,7 +156,7 @@ export class Deadlines {
       const time = times[below] as number
       if (time >= at) break
       times[hole] = time
-      entries[hole] = entries[below] as Deadline
+      entries[hole] = entries[below] as Timer
       hole = below
     }
     times[hole] = at
@@ -151,7 +167,7 @@ export class Deadlines {
     const { times, entries } = this
     let kept = 0
     for (let index = 0; index < times.length; index++) {
-      const deadline = entries[index] as Deadline
+      const deadline = entries[index] as Timer
       if (times[index] !== deadline.queued) continue
       if (deadline.at === Infinity) {
         deadline.queued = Infinity
@@ -167,6 +183,6 @@ export class Deadlines {
     this.idle = 0
     for (const deadline of entries) deadline.queued = deadline.at
     for (let index = (kept >> 1) - 1; index >= 0; index--)
-      this.sink(index, times[index] as number, entries[index] as Deadline)
+      this.sink(index, times[index] as number, entries[index] as Timer)
   }
 }

@@ -8,7 +8,7 @@
  */
 export { inFreshContext } from './context.ts'
 export type { Context, Contexts } from './context.ts'
-export { Deadline, Deadlines } from './deadlines.ts'
+export { Deadline, Deadlines, Timer } from './deadlines.ts'
 export type { Expiring } from './deadlines.ts'
 export type { Host, Poller } from './host.ts'
 export { Kernel } from './kernel.ts'

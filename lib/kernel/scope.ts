@@ -45,6 +45,11 @@ export class Cancelled extends Error {
   }
 }
 
+/** When a scope is to be cancelled, and why; and after that when its grace ends. */
+class ScopeDeadline extends Deadline {
+  reason = ''
+}
+
 /** A stretch of work that can be cancelled as one. */
 export class Scope implements Expiring {
   readonly kernel: Kernel
@@ -60,11 +65,10 @@ export class Scope implements Expiring {
   grace: number
   /** The tasks that were spawned into this scope. */
   tasks: Set<Task> | null = null
-  /** Where somebody waits for the last of the tasks to leave. */
-  empty: Spot | null = null
+  /** The cancel that its task, or the one that has spawned it, had been told of when this stretch began. */
+  toldBefore: Scope | null = null
   /** When the scope is to be cancelled, and after that when its grace ends. */
-  private deadline: Deadline | null = null
-  private deadlineReason = ''
+  private deadline: ScopeDeadline | null = null
 
   constructor(kernel: Kernel, outer: Scope | null, shielded: boolean) {
     this.kernel = kernel
@@ -106,15 +110,15 @@ export class Scope implements Expiring {
     if (Number.isNaN(at))
       throw new GyreError('GYRE_TASK_MISUSE', 'a time limit must be a number of milliseconds, not NaN')
     if (this.cancelled !== null || !this.active) return
-    this.deadlineReason = reason
     if (at === Infinity) return this.disarm()
-    this.deadline ??= new Deadline(this)
+    this.deadline ??= new ScopeDeadline(this)
+    this.deadline.reason = reason
     this.kernel.deadlines.set(this.deadline, at)
   }
 
   /** The scope's own deadline has passed: of its work, or of its grace. */
   expired(): void {
-    if (this.cancelled === null) return this.cancel(this.deadlineReason)
+    if (this.cancelled === null) return this.cancel(this.deadline?.reason)
     this.graceOver = true
     this.interruptAll()
   }
@@ -131,10 +135,8 @@ export class Scope implements Expiring {
   /** A task that was spawned into the scope has ended. */
   leave(task: Task): void {
     this.tasks?.delete(task)
-    if (this.holdsTasks) return
-    this.empty?.wake()
     // The last of those that had to be cancelled because the stretch was over: no grace runs any more.
-    if (!this.active) this.disarm()
+    if (!this.active && !this.holdsTasks) this.disarm()
   }
 
   /** @returns true for the cancel of this scope, and of those that it lies in */
@@ -153,7 +155,8 @@ export class Scope implements Expiring {
 
   /** @returns whether the task, which lies in this scope, was told of a cancel and is on its way out */
   isBeingLeftBy(task: Task): boolean {
-    return task.told !== null
+    // What was told before the stretch began does not make anybody leave the stretch.
+    return task.told !== null && task.told !== this.toldBefore
   }
 
   /** The stretch is over: what was spawned into it ends as well, within the grace. */
@@ -167,7 +170,7 @@ export class Scope implements Expiring {
     this.beginGrace()
   }
 
-  private get holdsTasks(): boolean {
+  protected get holdsTasks(): boolean {
     return this.tasks !== null && this.tasks.size > 0
   }
 
@@ -179,7 +182,7 @@ export class Scope implements Expiring {
   /** Has the grace end in time, unless it runs already. */
   private beginGrace(): void {
     if (this.graceOver) return
-    this.deadline ??= new Deadline(this)
+    this.deadline ??= new ScopeDeadline(this)
     if (this.deadline.at === Infinity) this.kernel.deadlines.set(this.deadline, this.kernel.host.now() + this.grace)
   }
 
@@ -203,11 +206,13 @@ function interruptWithin(task: Task, last: Scope): void {
 export class InnerScope extends Scope {
   /** Told when the task was dropped inside the stretch, and will not come to its end. */
   abandoned: (() => void) | null = null
+  /** Where somebody waits for the last of the scope's tasks to leave. */
+  empty: Spot | null = null
   private readonly owner: Task
   private entered = false
   private over = false
-  /** The cancel that the task had been told of when this stretch began. */
-  private toldBefore: Scope | null = null
+  /** True when a cancel that was told before the stretch began is thrown in it once more. */
+  leaving = false
 
   constructor(task: Task, shielded: boolean = false) {
     super(task.kernel, task.scope, shielded)
@@ -223,8 +228,12 @@ export class InnerScope extends Scope {
   }
 
   override isBeingLeftBy(task: Task): boolean {
-    // What the task was told of before the stretch began does not make it leave the stretch.
-    return task.told !== null && (task !== this.owner || task.told !== this.toldBefore)
+    return super.isBeingLeftBy(task) || (this.leaving && task === this.owner)
+  }
+
+  override leave(task: Task): void {
+    super.leave(task)
+    if (!this.holdsTasks) this.empty?.wake()
   }
 
   /** Begins the stretch; after `close` it may begin again. */
@@ -232,6 +241,7 @@ export class InnerScope extends Scope {
     this.entered = true
     this.over = false
     this.toldBefore = this.owner.told
+    this.leaving = false
     this.owner.scope = this
     if (this.shielded || this.cancelled !== null) this.owner.noticeCancel()
     return this

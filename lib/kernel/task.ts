@@ -68,7 +68,10 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
   trap: Trap | null = null
   /** What the task holds back until it waits. */
   cork: Cork | null = null
-  /** What the next step sends into the generator, or throws into it where `throwing` is set. */
+  /**
+   * What the next step sends into the generator, or throws into it where `throwing` is set; and what has
+   * come out of it, when the task has ended.
+   */
   inbox: unknown = undefined
   throwing = false
   /**
@@ -87,7 +90,6 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
   /** True when somebody has taken the result, or is sure to. */
   observed = false
   readonly keeper: TaskKeeper
-  private result: unknown = undefined
   private joiners: ParkingLot | null = null
   private listeners: EndListener[] | null = null
 
@@ -98,6 +100,8 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
     this.locals = running === null ? null : running.locals
     this.iterator = operation[Symbol.iterator]()
     if (outer !== null) this.noticeCancel()
+    // Those whom a cleanup spawns have its grace as well.
+    if (this.cancelledBy !== null && running?.told === this.cancelledBy) this.told = this.toldBefore = running.told
   }
 
   override get runner(): this {
@@ -172,15 +176,19 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
    * @param error - what is about to be thrown into this task
    */
   noteTold(error: unknown): void {
-    for (let scope: Scope | null = this.scope; scope !== null; scope = scope.shielded ? null : scope.outer)
-      if (scope.isOwn(error)) this.told = scope
+    let found: Scope | null = this.scope
+    while (found !== null && !found.isOwn(error)) found = found.shielded ? null : found.outer
+    if (found === null) return
+    this.told = found
+    for (let scope = this.scope; scope !== found && scope instanceof InnerScope; scope = scope.outer as Scope)
+      scope.leaving = true
   }
 
   /** The run is over. For the kernel alone. */
   end(failed: boolean, result: unknown): void {
     this.trap = null
     this.context = null
-    this.result = result
+    this.inbox = result
     const cancelled = failed && this.isReachedBy(result)
     this.state = cancelled ? 'cancelled' : failed ? 'failed' : 'done'
     this.endTasks()
@@ -207,9 +215,9 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
   *[Symbol.iterator](): Coroutine<T> {
     if (this.ended) {
       this.observed = true
-      if (this.state === 'done') return this.result as T
-      currentTask().noteTold(this.result)
-      throw this.result
+      if (this.state === 'done') return this.inbox as T
+      currentTask().noteTold(this.inbox)
+      throw this.inbox
     }
     // Not observed yet: whoever waits may be cancelled before the task ends.
     this.joiners ??= new ParkingLot(`the end of task ${this.name}`)
@@ -227,7 +235,7 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
   /** Calls back when the task has ended: the way out of the kernel for promises. */
   whenEnded(listener: EndListener): void {
     this.observed = true
-    if (this.ended) listener(this.state !== 'done', this.result)
+    if (this.ended) listener(this.state !== 'done', this.inbox)
     else (this.listeners ??= []).push(listener)
   }
 }

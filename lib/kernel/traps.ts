@@ -8,8 +8,7 @@
  * disconnects all go this one way, so nothing that waits can be forgotten.
  */
 import { GyreError } from '../base/index.ts'
-import { Deadline } from './deadlines.ts'
-import type { Expiring } from './deadlines.ts'
+import { Timer } from './deadlines.ts'
 import type { Coroutine, Operation } from './operation.ts'
 import { currentTask } from './task.ts'
 import type { Task } from './task.ts'
@@ -66,27 +65,43 @@ export function park<T>(trap: Trap): Operation<T> {
   return new Wait<T>(trap)
 }
 
-class Sleep implements Trap, Expiring {
-  private readonly deadline: Deadline
+/** Operation, its one step, trap and timer in one object: there may be a million of them. */
+class Sleep extends Timer implements Operation<void>, Iterator<Trap, void>, Trap {
   private readonly duration: number
   private task: Task | null = null
 
   constructor(duration: number) {
+    super()
     this.duration = duration
-    this.deadline = new Deadline(this)
   }
 
   get reason(): string {
     return `sleep(${this.duration})`
   }
 
+  [Symbol.iterator](): this {
+    return this
+  }
+
+  next(): IteratorResult<Trap, void> {
+    return this.task === null ? { done: false, value: this } : { done: true, value: undefined }
+  }
+
+  throw(error: unknown): never {
+    throw error
+  }
+
+  return(): IteratorResult<Trap, void> {
+    return { done: true, value: undefined }
+  }
+
   enter(task: Task): void {
     this.task = task
-    task.kernel.deadlines.set(this.deadline, task.kernel.host.now() + this.duration)
+    task.kernel.deadlines.set(this, task.kernel.host.now() + this.duration)
   }
 
   undo(task: Task): void {
-    task.kernel.deadlines.cancel(this.deadline)
+    task.kernel.deadlines.cancel(this)
   }
 
   expired(): void {
@@ -106,7 +121,7 @@ class Sleep implements Trap, Expiring {
  */
 export function sleep(duration: number): Operation<void> {
   if (Number.isNaN(duration)) throw new GyreError('GYRE_TASK_MISUSE', 'sleep() needs a number of milliseconds, not NaN')
-  return park(duration > 0 ? new Sleep(duration) : GIVE_WAY)
+  return duration > 0 ? new Sleep(duration) : park(GIVE_WAY)
 }
 
 const GIVE_WAY: Trap = {

@@ -23,7 +23,7 @@ import { MockHost, resultOf, runMock } from '../support/mock-host.ts'
 import { cases } from './law-program.ts'
 import { runProgram } from './law-run.ts'
 
-const RUNS = Number(process.env['GYRE_LAW_RUNS'] ?? 3000)
+const RUNS = Number(process.env['GYRE_LAW_RUNS'] ?? 1500)
 
 test('whatever is cancelled whenever: the law of cancellation holds', () => {
   fc.assert(
@@ -139,6 +139,30 @@ describe('cleanup', () => {
       yield* waitEnd(victim)
     })
     expect(elapsed).toBe(101)
+  })
+
+  test('may spawn, and its children have the grace as well; their own nursery can still cancel them', () => {
+    const log: string[] = []
+    const { elapsed } = runMock(function* () {
+      const victim = currentTask().kernel.spawn(function* () {
+        try {
+          yield* sleep(1000)
+        } finally {
+          yield* nursery(function* (children) {
+            children.spawn(cleaning(log, sleep(30)))
+            children.spawn(cleaning(log, sleep(1000)))
+            yield* sleep(60)
+            log.push('body')
+            children.cancel()
+          })
+        }
+      })
+      yield* giveWay()
+      victim.cancel()
+      yield* waitEnd(victim)
+    })
+    expect(log).toEqual(['clean', 'body', 'clean'])
+    expect(elapsed).toBe(80)
   })
 
   test('of many nested finally blocks is run through after the grace as well', () => {
