@@ -18,7 +18,7 @@ function* worker(name: string, pause: number) {
 
 await run(function* () {
   try {
-    yield* withTimeout(70, function* () {
+    yield* withTimeout(100, function* () {
       yield* nursery(function* (children) {
         children.spawn(worker('ada', 20))
         children.spawn(worker('bob', 30))
