@@ -90,11 +90,11 @@ describe('the cost is linear (D6, D11)', () => {
     ['one name many times', (size) => head('A: b\r\n'.repeat(size / 16))],
   ]
   test.each(cases)('%s', (_name, make) => {
-    const small = make(7_500)
-    const large = make(30_000)
+    const small = make(4_000)
+    const large = make(16_000)
     const times = (bytes: Buffer) =>
       cost(() => {
-        for (let time = 0; time < 50; time++) readMessages(bytes, [], limits)
+        for (let time = 0; time < 10; time++) readMessages(bytes, [], limits)
       })
     times(small)
     // Four times the bytes: quadratic would be 16 times the cost.
@@ -103,8 +103,8 @@ describe('the cost is linear (D6, D11)', () => {
 
   test('a head that comes byte by byte', () => {
     const every = (bytes: Buffer) => Array.from({ length: bytes.length }, (_, at) => at + 1)
-    const small = head(`A: ${'b'.repeat(7_500)}\r\n`)
-    const large = head(`A: ${'b'.repeat(30_000)}\r\n`)
+    const small = head(`A: ${'b'.repeat(4_000)}\r\n`)
+    const large = head(`A: ${'b'.repeat(16_000)}\r\n`)
     const [few, many] = [every(small), every(large)]
     cost(() => readMessages(small, few, limits))
     expect(cost(() => readMessages(large, many, limits))).toBeLessThan(
