@@ -30,6 +30,8 @@ describe('the law does bite', () => {
     ['kernel may not import io', 'kernel/a.ts', "import { a } from '../io/index.ts'"],
     ['kernel may not import protocol', 'kernel/a.ts', "import type { a } from '../protocol/index.ts'"],
     ['wsgi may not import handlers', 'wsgi/a.ts', "export { a } from '../handlers/index.ts'"],
+    ['testing is imported by nothing', 'index.ts', "export { a } from './testing/index.ts'"],
+    ['testing is imported by nothing', 'handlers/a.ts', "import { a } from '../testing/index.ts'"],
     ['base is entered by its door', 'server/a.ts', "import { a } from '../base/errors.ts'"],
     ['node:fs has no place in protocol', 'protocol/a.ts', "import 'node:fs'"],
     ['koffi is for', 'io/node/a.ts', "import koffi from 'koffi'"],

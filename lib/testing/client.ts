@@ -22,6 +22,8 @@ export class Client {
   ending: Ending = 'open'
   /** What is wrong with the answers, if anything is. */
   fault: GyreError | null = null
+  /** Called when something has come. */
+  heard: () => void = () => undefined
   private readonly news = new ParkingLot('news from the server')
 
   /** @param methodOf - as for AnswerParser */
@@ -42,8 +44,10 @@ export class Client {
       if (size === END) return this.over('ended')
       // A copy: the parser keeps what it is given.
       const bytes = Buffer.from(into.subarray(0, size))
-      if (this.received.length < TESTING.kept) this.received += bytes.toString('latin1', 0, TESTING.kept)
+      const room = TESTING.kept - this.received.length
+      if (room > 0) this.received += bytes.toString('latin1', 0, room)
       this.judge(() => this.parser.push(bytes))
+      this.heard()
       this.news.wakeAll()
       return true
     } catch (error) {

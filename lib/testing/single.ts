@@ -67,9 +67,9 @@ export function stallAt(target: Target, phase: pace.StallPhase, options?: Attack
 }
 
 /**
- * Resets the connection in the middle of a request: others must not be hurt.
+ * Resets the connection in the middle of an exchange: others must not be hurt.
  *
- * @param offset - how many bytes of the request are sent before
+ * @param offset - how many bytes of the request are sent before; beyond those, how many of the answer are read
  */
 export function resetAt(target: Target, offset: number, options?: AttackOptions): Trial {
   return against(target, options, pace.resetAt(offset))

@@ -21,8 +21,10 @@ export const TESTING = {
   piece: 65_536,
   /** The longest head, and the longest line of chunked framing, that is taken in an answer. */
   answerHead: 65_536,
-  /** How long the server has to end what must be ended: more than every time of its limits table. */
+  /** How long a client waits for something to happen: more than every time of the server's limits table. */
   patience: 90_000,
+  /** How often something may happen and the patience begin anew; so every attack ends some day. */
+  renewals: 20,
   /** How long a slow reader rests between two pieces. */
   readPause: 5,
   /** How many bytes of an answer a slow reader takes one by one; the rest comes faster. */
@@ -30,7 +32,7 @@ export const TESTING = {
   /** Bytes after which what never ends must have been refused: more than the operating system holds unread. */
   endless: 16_777_216,
   /** Bytes of requests after which a client that reads no answer must have been made to wait. */
-  unread: 33_554_432,
+  unread: 25_165_824,
   /** Chunks of one byte in one body. */
   oneByteChunks: 5_000,
   /** Attacks over sockets that go on at the same time. */
@@ -39,5 +41,5 @@ export const TESTING = {
   hashPrime: 0x01000193,
   randomStep: 0x6d2b79f5,
   /** Characters of an answer that a verdict keeps. */
-  kept: 2_000,
+  kept: 400,
 } as const

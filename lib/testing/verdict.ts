@@ -2,10 +2,11 @@
  * A bout: one attack on one connection, bounded in time, and the verdict on how the server took it.
  */
 import { GyreError } from '../base/index.ts'
-import { withTimeout } from '../kernel/index.ts'
+import { withScope } from '../kernel/index.ts'
 import type { Coroutine } from '../kernel/index.ts'
 import { Client, talkOver } from './client.ts'
 import { escapeControls } from './recorder.ts'
+import { TESTING } from './sizes.ts'
 import type { Victim } from './victim.ts'
 
 /** How a server took an attack. */
@@ -43,32 +44,45 @@ export interface Bout {
   readonly talk: (client: Client) => Coroutine<Finding>
 }
 
-/** Opens a connection, has the attack done, and ends it all when the patience is over. */
+/**
+ * Opens a connection and has the attack done. When nothing comes back for as long as the patience is, the
+ * server has failed; attacks for which that is no failure end before.
+ */
 export function attackOf(name: string, bout: (victim: Victim) => Bout): Attack {
   return {
     name,
     *run(victim) {
-      const opened: Client[] = []
-      let finding: Finding
+      const { methodOf, reading = true, talk } = bout(victim)
+      const { kernel, patience } = victim
+      const clients: Client[] = []
+      const last = kernel.host.now() + patience * TESTING.renewals
+      let finding: Finding | undefined
       try {
-        finding = yield* withTimeout(victim.patience, function* () {
-          const { methodOf, reading = true, talk } = bout(victim)
+        finding = yield* withScope(function* (scope) {
+          const renew = (): void => scope.cancelAt(Math.min(last, kernel.host.now() + patience), 'no patience left')
+          renew()
           const client = new Client(yield* victim.open(), methodOf)
-          opened.push(client)
-          if (reading) return yield* talkOver(client, () => talk(client))
-          try {
-            return yield* talk(client)
-          } finally {
-            client.stream.close()
-          }
+          clients.push(client)
+          client.heard = renew
+          return yield* reading ? talkOver(client, () => leaving(client, talk)) : leaving(client, talk)
         })
       } catch (error) {
         if (!(error instanceof GyreError)) throw error
-        const after = `after ${victim.patience} ms: ${opened.map(describe).join() || 'no connection'}`
-        finding = failed(error.code === 'GYRE_TIMEOUT' ? after : error.message)
+        finding = failed(error.message)
       }
-      return { name, ...finding, answer: escapeControls(opened[0]?.received ?? '') }
+      finding ??= failed(`nothing more for ${patience} ms: ${clients.map(describe).join() || 'no connection'}`)
+      return { name, ...finding, answer: escapeControls(clients[0]?.received ?? '') }
     },
+  }
+}
+
+/** Talks, and is gone: what a server has not read by then is not waited for. */
+function* leaving(client: Client, talk: Bout['talk']): Coroutine<Finding> {
+  try {
+    return yield* talk(client)
+  } finally {
+    if (client.ending === 'open') client.stream.reset()
+    else client.stream.close()
   }
 }
 

@@ -58,7 +58,7 @@ async function socketPair(): Promise<Pair> {
   let ended = false
   const peer: Peer = {
     write: (bytes) => void socket.write(bytes),
-    end: (bytes) => void (bytes === undefined ? socket.end() : socket.end(bytes)),
+    end: (bytes = '') => void socket.end(bytes),
     reset: () => void socket.resetAndDestroy(),
     pause: () => void socket.pause(),
     resume: () => void socket.resume(),

@@ -80,6 +80,13 @@ describe('examples', () => {
     const { stdout } = await run(process.execPath, [`${root}.build/examples/04-tasks.js`])
     expect(stdout).toMatch(/ada step 1[^]*bob step 2[^]*cleaned up\n[^]*cleaned up\nnot done within 70 ms\n$/)
   })
+
+  test('05-test-your-handler', async () => {
+    const { stdout } = await run(process.execPath, [`${root}.build/examples/05-test-your-handler.js`])
+    expect(stdout).toMatch(
+      /^requests: .*\ntime limit: kept after 2000 ms .*\n0 of \d{3} attacks found a fault \(seed 7\)\n$/,
+    )
+  })
 })
 
 test('a worker thread serves through the node io, and says why', async () => {

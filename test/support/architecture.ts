@@ -152,9 +152,10 @@ function checkImport(path: string, room: string | undefined, specifier: string, 
     } else if (specifier !== 'koffi') say(`${specifier} is no dependency of Gyre`)
     return
   }
-  if (ROOF.some((place) => path === place || path.startsWith(place))) return
   const target = resolve(path, specifier)
   const other = target.slice(0, target.indexOf('/'))
+  if (other === 'testing' && room !== 'testing') return say('testing is imported by nothing in lib')
+  if (ROOF.some((place) => path === place || path.startsWith(place))) return
   if (other === room) return
   if (room === undefined || ROOMS[room] === undefined) return say('a file of lib stands in a room of the plan')
   if (!ROOMS[room].mayImport.includes(other)) return say(`${room} may not import ${other || target}`)

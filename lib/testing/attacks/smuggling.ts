@@ -29,6 +29,7 @@ function smuggle(one: SmugglingCase, cut: number): Attack {
       // What waits for the rest of a message that is not there need not be waited for.
       yield* client.until(() => client.answers.length >= one.answers)
       if (one.must !== 'refused') client.stream.shutdown()
+      else if (client.answers.some(({ status }) => status < REFUSED)) return judge(one, client)
       yield* client.end()
       return judge(one, client)
     },
