@@ -92,7 +92,7 @@ describe('handlers, in memory and in virtual time', () => {
       if (request.method === 'POST') yield* sleep(1e9)
     }
     const report = await attack(stuck, { only: ['resetAt'], server: { cancelOnDisconnect: false } })
-    expect(names(report)).toEqual(['nothingLeft'])
+    expect(names(report)).toContain('nothingLeft')
   })
 })
 
