@@ -51,25 +51,10 @@ async function send(bytes: string): Promise<string> {
 }
 
 describe('faults that the kit has found, and that are still there', () => {
-  // RFC 9112 section 5: whitespace after a value is no part of it. Both are refused with 400 so far.
-  test.fails.each(['Content-Length: 5 ', 'Content-Length: 5\t'])('whitespace after the value: %j', async (field) => {
-    expect(await send(`POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${field}\r\n\r\nabcde`)).toMatch(
-      / 200 OK\r\n[^]*abcde$/,
-    )
-  })
-  test.fails('whitespace after the value of Host', async () => {
-    expect(await send('GET / HTTP/1.1\r\nHost: a \r\nConnection: close\r\n\r\n')).toMatch(/ 200 OK\r\n/)
-  })
-  test.fails('whitespace after a value is not seen by handlers', async () => {
-    const answer = await inject((request, response) => response.json(request.headers.get('X-A')), {
-      headers: { 'X-A': 'a ' },
-    })
-    expect(answer.json()).toBe('a')
-  })
-  // RFC 9112 section 7.1.1, RFC 9110 section 5.6.4: DEL has no place in a quoted string. llhttp 9.3.0 takes it.
-  test.fails('DEL in a quoted chunk extension', async () => {
-    const head = 'POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n'
-    expect(await send(`${head}3;a="\x7f"\r\nabc\r\n0\r\n\r\n`)).toMatch(/ 400 /)
+  // RFC 9112 section 5: whitespace after a value is no part of it. llhttp 9.3.0 refuses this tab (9.4.0 does not).
+  test.fails('a tab after the value of Content-Length', async () => {
+    const head = 'POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 5\t\r\n\r\n'
+    expect(await send(`${head}abcde`)).toMatch(/ 200 OK\r\n[^]*abcde$/)
   })
   // RFC 9112 section 9.6: closing on a client that is still sending may lose the answer.
   test.fails('a client that is turned away while it sends can read why', async () => {

@@ -133,6 +133,7 @@ const BAD_CHUNK_SIZES = [
   'ffffffffffffffff3',
   '3;\0',
   '3;a\x01',
+  '3;a="\x7f"',
   '3;a\rb',
   '3\r',
   '3\x0b',
@@ -270,6 +271,7 @@ function rightOnes(): Draft[] {
     right('chunk extensions', [CHUNKED], '3;a=b;c="d e"\r\nabc\r\n0;x\r\n\r\n'),
     right('a trailer', [CHUNKED], '3\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n'),
     right('a body of GET', [`${LENGTH}: 5`], 'abcde', 'GET'),
+    right('spaces after values', ['X-Plain: x  ', `${LENGTH}: 5 `], 'abcde'),
     right('no value', ['X-Empty:', `${LENGTH}: 5`], 'abcde'),
   ]
 }
