@@ -105,7 +105,6 @@ export class Line<P = undefined> {
 
   /** For Place alone. */
   leave(place: Place<P>): void {
-    if (place.waiter === null) return
     const { before, after } = place
     if (before === null) this.first = after
     else before.after = after

@@ -241,6 +241,30 @@ describe('Condition', () => {
     })
   })
 
+  test('cancelled after the notice, while it waits for the lock, it still has the lock in the end', () => {
+    resultOf(function* () {
+      const condition = new Condition()
+      let held: boolean | undefined
+      const waiter = currentTask().kernel.spawn(
+        holding(condition, function* () {
+          yield* condition.wait()
+          held = condition.lock.mine
+          yield* sleep(1)
+        }),
+      )
+      yield* giveWay()
+      yield* condition.acquire()
+      condition.notify()
+      yield* sleep(1)
+      waiter.cancel()
+      yield* sleep(1)
+      expect(waiter.ended).toBe(false)
+      condition.release()
+      yield* sleep(1)
+      expect([waiter.state, held, condition.lock.held]).toEqual(['cancelled', true, false])
+    })
+  })
+
   test('a notice and a cancel in the same step: the notice is not lost', () => {
     resultOf(function* () {
       const condition = new Condition()
