@@ -1,8 +1,8 @@
 /*
- * The examples of docstrings, as tests. Each `ts` block after `@example` is run as it stands, with all
+ * The examples of docstrings and of Markdown pages, as tests. Each `ts` block (in docstrings: after `@example`) is run as it stands, with all
  * exports of the package and of `extras` in scope, inside a task where it uses no `await`, as an async
  * function where it does. A line `console.log(…) // text` promises to print that text; a comment line
- * that follows such a line, or a loop, promises one more. All that is printed must be promised, in that
+ * at the margin promises one more, unless it is a sentence with a full stop. All that is printed must be promised, in that
  * order.
  */
 import { readFileSync, readdirSync } from 'node:fs'
@@ -39,10 +39,19 @@ export function examplesOf(path: string, text: string): Example[] {
   return found
 }
 
+/** @returns the `ts` blocks of a Markdown page */
+export function examplesOfPage(path: string, text: string): Example[] {
+  return [...text.matchAll(/^```ts\n([^]*?)^```/gm)].map((match) => {
+    const code = match[1] as string
+    const line = text.slice(0, match.index).split('\n').length + 1
+    return { name: `${path}:${line}`, code, promised: promisedBy(code) }
+  })
+}
+
 function promisedBy(code: string): string[] {
   const promised: string[] = []
   for (const line of code.split('\n')) {
-    const text = /console\.log\(.*\/\/ (.*)$/.exec(line)?.[1] ?? /^\/\/ (.*)$/.exec(line)?.[1]
+    const text = /console\.log\(.*\/\/ (.*)$/.exec(line)?.[1] ?? /^\/\/ (.*[^.])$/.exec(line)?.[1]
     if (text !== undefined) promised.push(text)
   }
   return promised

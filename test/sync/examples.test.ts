@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 import { describe, expect, test } from 'vitest'
 import * as gyre from '../../lib/index.ts'
-import { examplesBelow, examplesOf, runExample } from '../support/examples.ts'
+import { examplesBelow, examplesOf, examplesOfPage, runExample } from '../support/examples.ts'
 
 const room = fileURLToPath(new URL('../../lib/sync/', import.meta.url))
 const examples = examplesBelow(room)
@@ -16,6 +16,26 @@ describe('the examples of the room run, and print what they promise', () => {
     expect(await runExample(example, { ...gyre })).toEqual(example.promised)
     // What a task of the example failed with, unobserved, would have set it.
     expect(process.exitCode ?? 0).toBe(0)
+  })
+})
+
+describe('so do those of the pages', () => {
+  const pages = ['tasks', 'coming-from-gevent', 'coming-from-tornado'].flatMap((page) =>
+    examplesOfPage(page, readFileSync(new URL(`../../docs/${page}.md`, import.meta.url), 'utf8')),
+  )
+  test.each(pages.map((example) => [example.name, example] as const))('%s', async (_name, example) => {
+    expect(await runExample(example, { ...gyre })).toEqual(example.promised)
+  })
+
+  test('every name in the tables of the pages that looks like ours is exported', () => {
+    for (const page of ['coming-from-gevent', 'coming-from-tornado']) {
+      const text = readFileSync(new URL(`../../docs/${page}.md`, import.meta.url), 'utf8')
+      const ours = [...text.matchAll(/^\|[^|]*\|([^|]*)\|/gm)].map((match) => match[1] as string).join(' ')
+      const called = [...ours.matchAll(/(?<![.\w])([a-zA-Z]+)\(/g)].map((match) => match[1] as string)
+      expect(called.length).toBeGreaterThan(20)
+      const known = (name: string): boolean => name in gyre || ['wsgi', 'f', 'work'].includes(name)
+      expect(called.filter((name) => !known(name))).toEqual([])
+    }
   })
 })
 
