@@ -6,7 +6,16 @@
 export { ERRORS, GyreError, LIMITS } from './base/index.ts'
 export type { Blame, EffectiveLimit, ErrorCode, ErrorRow, LimitName, LimitRow, Limits } from './base/index.ts'
 export { END, WOULD_WAIT, readSome, run, spawn, spawnLater, writeAll } from './io/index.ts'
-export type { ByteStream, Endpoint, IoChoice, IoKind, IoWish } from './io/index.ts'
+export type {
+  ByteStream,
+  CertificatePair,
+  Endpoint,
+  IoChoice,
+  IoKind,
+  IoWish,
+  TlsConnection,
+  TlsOptions,
+} from './io/index.ts'
 export {
   Cancelled,
   Nursery,

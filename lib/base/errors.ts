@@ -69,6 +69,9 @@ export const ERRORS = {
     'connectionsPerAddress',
   ),
   GYRE_CONNECTIONS_FULL: client(503, 'The server holds as many connections as its limit allows.', 'connections'),
+  GYRE_TLS_HANDSHAKE: client(0, 'The TLS handshake failed.'),
+  GYRE_HANDSHAKE_TIMEOUT: client(0, 'The TLS handshake took longer than handshakeTime.', 'handshakeTime'),
+  GYRE_NOT_TLS: client(400, 'This port speaks HTTPS, and the client spoke plain HTTP.'),
   GYRE_NOT_FOUND: client(404, 'Nothing is mounted at this path.'),
   GYRE_METHOD_REFUSED: client(405, 'This server does not serve the method.'),
   GYRE_ANSWER_BROKEN: {
@@ -118,6 +121,8 @@ export const ERRORS = {
   GYRE_ADDRESS_IN_USE: operator('Another program listens at that address.'),
   GYRE_ADDRESS_DENIED: operator('The operating system does not allow this process to listen at that address.'),
   GYRE_ADDRESS_UNKNOWN: operator('The address does not exist on this machine.'),
+  GYRE_NO_SOCKET: operator('The listening socket that was to be inherited was not passed, or does not listen.'),
+  GYRE_TLS_CERTIFICATE: operator('A certificate or a key cannot be read, or they do not belong together.'),
   GYRE_IO_UNAVAILABLE: operator('The kind of io that was asked for cannot be had here.'),
   GYRE_SERVER_STATE: operator('The server is not in the state that this call needs.'),
 } as const satisfies Record<string, ErrorRow>

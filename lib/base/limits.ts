@@ -63,6 +63,12 @@ export const LIMITS = {
     'Fastify 1 MiB, nginx 1 MB, Tornado 100 MB',
   ),
   headTime: row(30_000, 'ms', 'A head that never ends holds a connection.', 'node 60 s, cheroot 10 s, Apache 20 s'),
+  handshakeTime: row(
+    10_000,
+    'ms',
+    'A TLS handshake that never ends holds a connection that no other limit counts yet.',
+    'nginx 60 s, Go 10 s by its header time, node 120 s between packets',
+  ),
   bodyIdleTime: row(30_000, 'ms', 'A body that stops coming holds a handler.', 'Apache 20 s, nginx 60 s between reads'),
   bodyRate: row(
     240,
@@ -202,6 +208,12 @@ export const SIZES = {
   turnPerWrite: 4_096,
   /** Bytes that are read and dropped of a connection whose last answer is out. */
   lingerBytes: 4_194_304,
+  /** Bytes that Node may hold for one connection, beyond what the operating system holds. */
+  nodeOutput: 262_144,
+  /** Bytes that the kernel holds unsent for one connection, beyond what is on its way (TCP_NOTSENT_LOWAT). */
+  unsent: 131_072,
+  /** TLS handshakes that are under way at one listener at once; each holds some 50 KB. */
+  handshakes: 1_024,
   /** Milliseconds in a second. */
   second: 1_000,
   /** Events taken from one epoll_wait. */

@@ -4,6 +4,7 @@
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { GyreError } from '../base/index.ts'
+import { placeOf } from './listener.ts'
 import type { ListenAddress } from './listener.ts'
 
 /**
@@ -11,7 +12,7 @@ import type { ListenAddress } from './listener.ts'
  * @param detail - how the operating system puts it
  */
 export function addressError(where: ListenAddress, name: string, detail: string): GyreError {
-  const place = 'path' in where ? where.path : `${where.address} port ${where.port}`
+  const place = placeOf(where)
   // libuv says EACCES where the folder of a socket does not exist.
   const missing = 'path' in where && name === 'EACCES' && !existsSync(dirname(where.path))
   switch (missing ? 'ENOENT' : name) {
@@ -19,7 +20,7 @@ export function addressError(where: ListenAddress, name: string, detail: string)
       return new GyreError(
         'GYRE_ADDRESS_IN_USE',
         'path' in where
-          ? `${place} exists: stop the program that listens there, or remove the file if none does`
+          ? `${place} is in use: stop the program that listens there, or choose another path`
           : `${place} is in use: stop the program that listens there, or choose another port (0 takes a free one)`,
       )
     case 'EACCES':

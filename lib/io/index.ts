@@ -6,12 +6,23 @@
  * Floor: 2. May import: base, kernel, sync.
  * Suite: test/contracts (a byte stream, a listener). Page: docs/design.md.
  */
-export type { Endpoint, ListenAddress, Listener } from './listener.ts'
+export { systemdDescriptors } from './inherited.ts'
+export type {
+  Certificates,
+  Endpoint,
+  InheritedAddress,
+  ListenAddress,
+  Listener,
+  TcpAddress,
+  UnixAddress,
+} from './listener.ts'
 export { Readiness } from './readiness.ts'
+export { resolveHost } from './resolve.ts'
 export { homeKernel, openListener, run, spawn, spawnLater } from './runtime.ts'
 export { chooseIo } from './select.ts'
 export type { IoChoice, IoKind, IoWish } from './select.ts'
 export { END, WOULD_WAIT, readSome, writeAll } from './stream.ts'
 export type { ByteStream, HangUpWatcher } from './stream.ts'
+export type { CertificatePair, TlsConnection, TlsOptions } from './tls.ts'
 export { NodeHost } from './node/host.ts'
 export { DuplexStream } from './node/stream.ts'

@@ -2,15 +2,21 @@
  * The kernel of this thread, made when it is first needed, and what everybody starts with: `run`,
  * `spawn`, and a listener of either kind.
  */
+import { GyreError } from '../base/index.ts'
 import { Kernel, operationOf, sleep } from '../kernel/index.ts'
 import type { Runnable, SpawnOptions, Task } from '../kernel/index.ts'
 import { FdListener } from './epoll/listener.ts'
 import { EpollPoller } from './epoll/poller.ts'
+import { openSocket } from './epoll/socket.ts'
+import { loadSyscalls } from './epoll/syscalls.ts'
 import type { ListenAddress, Listener } from './listener.ts'
 import { NodeHost } from './node/host.ts'
-import { openNodeListener } from './node/listener.ts'
+import { Handshakes } from './node/handshakes.ts'
+import { openNodeListener, whatNodeLacks } from './node/listener.ts'
 import { obstacleToEpoll } from './select.ts'
 import type { IoKind } from './select.ts'
+import { clearStaleSocket } from './socket-file.ts'
+import type { TlsOptions } from './tls.ts'
 
 let home: Kernel | undefined
 let homePoller: EpollPoller | undefined
@@ -83,12 +89,41 @@ export function spawnLater<T>(delay: number, work: Runnable<T>, options?: SpawnO
   }, options)
 }
 
+/** How connections are encrypted, and how long a handshake may take, in milliseconds. */
+export interface TlsWish {
+  readonly options: TlsOptions
+  readonly handshakeTime: number
+}
+
 /**
- * Opens a listener.
+ * Opens a listener. Encrypted connections are Node's in both kinds of io: OpenSSL is Node's, and it wants
+ * its sockets.
  *
- * @throws GyreError `GYRE_ADDRESS_IN_USE`, `GYRE_ADDRESS_DENIED` or `GYRE_ADDRESS_UNKNOWN`; by a
- *   rejection where the kind of io can only tell later
+ * @param tls - null for plain connections
+ * @throws GyreError `GYRE_ADDRESS_IN_USE`, `GYRE_ADDRESS_DENIED`, `GYRE_ADDRESS_UNKNOWN`, `GYRE_NO_SOCKET`,
+ *   `GYRE_IO_UNAVAILABLE` or `GYRE_TLS_CERTIFICATE`, by a rejection
  */
-export function openListener(kind: IoKind, kernel: Kernel, address: ListenAddress): Listener | Promise<Listener> {
-  return kind === 'epoll' ? new FdListener(pollerOf(kernel), address) : openNodeListener(address)
+export async function openListener(
+  kind: IoKind,
+  kernel: Kernel,
+  where: ListenAddress,
+  tls: TlsWish | null = null,
+): Promise<Listener> {
+  const handshakes = tls === null ? null : await Handshakes.open(kernel, tls.options, tls.handshakeTime)
+  if ('path' in where) await clearStaleSocket(where.path)
+  const lack = kind === 'node' ? whatNodeLacks(where) : null
+  if (kind === 'node' && lack === null) return await openNodeListener(where, handshakes)
+  const calls = loadSyscalls()
+  if (calls instanceof Error)
+    throw new GyreError('GYRE_IO_UNAVAILABLE', `${lack ?? 'epoll'}, and koffi could not be loaded: ${calls.message}`)
+  const socket = openSocket(calls, where)
+  try {
+    if (kind === 'epoll' && handshakes === null) return new FdListener(pollerOf(kernel), socket)
+    return await openNodeListener({ descriptor: socket.descriptor, backlog: where.backlog }, handshakes)
+  } catch (error) {
+    // One that was inherited stays open, for a second try.
+    if (!('descriptor' in where)) calls.close(socket.descriptor)
+    socket.file?.remove()
+    throw error
+  }
 }

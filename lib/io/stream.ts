@@ -16,6 +16,7 @@ import type { Coroutine } from '../kernel/index.ts'
 import type { Endpoint } from './listener.ts'
 import type { Readiness } from './readiness.ts'
 import type { IoKind } from './select.ts'
+import type { TlsConnection } from './tls.ts'
 
 /** A try found nothing to do now: wait, and try again. */
 export const WOULD_WAIT = -1
@@ -42,6 +43,8 @@ export interface ByteStream {
   readonly remote: Endpoint
   /** Our own address; asked for when first used. */
   readonly local: Endpoint
+  /** How it is encrypted; null where it is not. Asked for when first used. */
+  readonly tls: TlsConnection | null
   /** Whom to tell when the peer goes. */
   watcher: HangUpWatcher | null
 

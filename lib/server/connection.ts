@@ -12,7 +12,7 @@
  */
 import { GyreError, SIZES } from '../base/index.ts'
 import { END, WOULD_WAIT } from '../io/index.ts'
-import type { ByteStream, Endpoint, HangUpWatcher } from '../io/index.ts'
+import type { ByteStream, Endpoint, HangUpWatcher, TlsConnection } from '../io/index.ts'
 import { Cancelled, Deadline, InnerScope, currentTask, giveWay, inFreshContext, park } from '../kernel/index.ts'
 import type { Coroutine, Expiring, Kernel, Task, TaskKeeper } from '../kernel/index.ts'
 import { input, nextState } from '../protocol/index.ts'
@@ -68,8 +68,12 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
     return this.stream.local
   }
 
+  get tls(): TlsConnection | null {
+    return this.stream.tls
+  }
+
   get secure(): boolean {
-    return false
+    return this.stream.tls !== null
   }
 
   /** True while it waits for a request. */

@@ -71,6 +71,7 @@ export type AccessWriter = (record: AccessRecord) => void
 const SPECIAL: Partial<Record<ErrorCode, Outcome>> = {
   GYRE_PEER_GONE: 'gone',
   GYRE_BODY_TRUNCATED: 'gone',
+  GYRE_HANDSHAKE_TIMEOUT: 'timedOut',
   GYRE_HEAD_TIMEOUT: 'timedOut',
   GYRE_BODY_TIMEOUT: 'timedOut',
   GYRE_BODY_TOO_SLOW: 'timedOut',

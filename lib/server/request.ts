@@ -4,7 +4,7 @@
  * Nothing is worked out before it is asked for: path and query are cut from the target, header strings
  * from the head, the addresses asked of the operating system, when somebody first reads them.
  */
-import type { Endpoint } from '../io/index.ts'
+import type { Endpoint, TlsConnection } from '../io/index.ts'
 import { splitTarget } from '../protocol/index.ts'
 import type { RequestFields } from '../protocol/index.ts'
 import type { Awaitable } from '../kernel/index.ts'
@@ -27,6 +27,8 @@ export interface RequestOrigin {
   readonly local: Endpoint
   /** True where the connection is encrypted. */
   readonly secure: boolean
+  /** How it is encrypted, as far as this process does it; null otherwise. */
+  readonly tls: TlsConnection | null
 }
 
 /** One request. */
@@ -112,6 +114,14 @@ export class Request {
   /** True where the connection is encrypted. */
   get secure(): boolean {
     return this.origin.secure
+  }
+
+  /**
+   * Version, cipher, server name and client certificate of an encrypted connection; null where it is not
+   * encrypted, or not by this process.
+   */
+  get tls(): TlsConnection | null {
+    return this.origin.tls
   }
 
   /**

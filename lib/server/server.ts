@@ -3,9 +3,9 @@
  */
 import { GyreError, SIZES, describeError, effectiveLimits, resolveLimits, unsafeCombinations } from '../base/index.ts'
 import type { EffectiveLimit, Limits } from '../base/index.ts'
-import { chooseIo, homeKernel, openListener } from '../io/index.ts'
+import { chooseIo, homeKernel } from '../io/index.ts'
 import type { ByteStream, Endpoint, IoChoice, Listener } from '../io/index.ts'
-import { ParkingLot, Scope, giveWay, park, sleep, waitPromise } from '../kernel/index.ts'
+import { ParkingLot, Scope, giveWay, park, sleep } from '../kernel/index.ts'
 import type { Coroutine, Kernel, Operation, Task } from '../kernel/index.ts'
 import { dateLine } from '../protocol/index.ts'
 import { accessWriter } from './access.ts'
@@ -14,13 +14,18 @@ import { OutputBudget } from './budget.ts'
 import { Connection } from './connection.ts'
 import type { ServerContext } from './context.ts'
 import { drain } from './drain.ts'
+import { farewell } from './farewell.ts'
 import type { CloseReport, RunningRequest } from './drain.ts'
 import type { Handler } from './handler.ts'
 import { NoBody } from './incoming.ts'
+import { checkListenOptions, optionsFromEnvironment } from './listen-options.ts'
+import type { ListenOptions } from './listen-options.ts'
+import { addressOf, openListeners, reloadCertificates } from './listening.ts'
+import type { ServerAddress } from './listening.ts'
 import { lineLogger } from './log.ts'
 import type { Logger } from './log.ts'
-import { checkListenOptions, checkServerOptions, resolveAddress } from './options.ts'
-import type { ListenOptions, ServerOptions } from './options.ts'
+import { checkServerOptions } from './options.ts'
+import type { ServerOptions } from './options.ts'
 import { Outgoing } from './outgoing.ts'
 import { limitOf, outcomeOf } from './record.ts'
 import type { AccessWriter } from './record.ts'
@@ -28,12 +33,6 @@ import type { Request, RequestOrigin } from './request.ts'
 import { CLOSE_SIGNALS, waitCloseSignal } from './signals.ts'
 import { Tally } from './tally.ts'
 import type { Counts, Settlement } from './tally.ts'
-
-/** Where a server can be reached. */
-export interface ServerAddress extends Endpoint {
-  /** Such as `http://127.0.0.1:8080/`; for a unix socket `unix:` and its path. */
-  readonly url: string
-}
 
 /** What a server is doing. */
 export interface ServerStatistics extends Counts {
@@ -122,21 +121,38 @@ export class Server implements ServerContext {
   }
 
   /**
-   * Listens at an address. May be called several times, for several addresses.
+   * Listens at an address. May be called several times, for several addresses (docs/listening.md).
    *
-   * @returns a task: await it, or `yield*` it, for the address with the port that was taken
-   * @throws GyreError `GYRE_BAD_OPTION` at once; `GYRE_ADDRESS_IN_USE`, `GYRE_ADDRESS_DENIED` or
-   *   `GYRE_ADDRESS_UNKNOWN` through the task
+   * @param options - without them the environment variables PORT and HOST say where
+   * @returns a task: await it, or `yield*` it, for the address with the port that was taken; the first of
+   *   them where systemd passed several sockets
+   * @throws GyreError `GYRE_BAD_OPTION` at once; `GYRE_ADDRESS_IN_USE`, `GYRE_ADDRESS_DENIED`,
+   *   `GYRE_ADDRESS_UNKNOWN`, `GYRE_NO_SOCKET`, `GYRE_IO_UNAVAILABLE` or `GYRE_TLS_CERTIFICATE` through the task
    * @example
    * ```ts
    * const { url } = await server.listen({ port: 8080 })
+   * await server.listen({ port: 8443, tls: { cert: 'site.pem', key: 'site.key' } })
    * ```
    */
-  listen(options: ListenOptions): Task<ServerAddress> {
+  listen(options: ListenOptions = optionsFromEnvironment()): Task<ServerAddress> {
     checkListenOptions(options)
     if (this.phase !== 'open')
       throw new GyreError('GYRE_SERVER_STATE', 'the server was closed: make a new one to listen again')
     return this.kernel.spawn(this.open(options), { name: 'listen' })
+  }
+
+  /**
+   * Reads all certificates and keys again. New connections get the new ones, those that are open keep theirs.
+   *
+   * @returns a task that ends when all are in use
+   * @throws GyreError `GYRE_TLS_CERTIFICATE` through the task: then nothing has changed, and the old ones go on
+   * @example
+   * ```ts
+   * process.on('SIGHUP', () => server.reloadTls())
+   * ```
+   */
+  reloadTls(): Task<void> {
+    return this.kernel.spawn(reloadCertificates(this.listeners.keys()), { name: 'reload certificates' })
   }
 
   /** Serves a connection that was accepted elsewhere. */
@@ -285,15 +301,22 @@ export class Server implements ServerContext {
   }
 
   private *open(options: ListenOptions): Coroutine<ServerAddress> {
-    const where = yield* waitPromise(resolveAddress(options))
-    const opened = openListener(this.io.kind, this.kernel, where)
-    const listener = opened instanceof Promise ? yield* waitPromise(opened) : opened
+    const listeners = yield* openListeners(this.io.kind, this.kernel, options, this.limit)
     if (this.phase !== 'open') {
-      listener.close()
+      for (const listener of listeners) listener.close()
       throw new GyreError('GYRE_SERVER_STATE', 'the server was closed before it could listen')
     }
-    const address = { ...listener.endpoint, url: urlOf(listener.endpoint) }
+    const addresses = listeners.map((listener) => this.takeFrom(listener))
+    return addresses[0] as ServerAddress
+  }
+
+  private takeFrom(listener: Listener): ServerAddress {
+    const address = addressOf(listener)
     this.listeners.set(listener, address)
+    listener.onRefused = (error, remote, plain) => {
+      this.turnedAway(error, { remote, local: address, secure: false, tls: null })
+      if (plain !== null) this.kernel.spawn(farewell(plain, error, this), { name: 'farewell' })
+    }
     this.kernel.spawn(this.acceptFrom(listener), { name: `accept ${address.url}` })
     return address
   }
@@ -316,22 +339,9 @@ export class Server implements ServerContext {
 
   /** There are as many connections as there may be: say so, and do not wait for the client. */
   private turnAway(stream: ByteStream, error: GyreError): void {
-    this.tally.rejected++
     try {
-      const origin: RequestOrigin = { remote: stream.remote, local: stream.local, secure: false }
-      this.report(error, error.status, stream)
-      this.settle({
-        started: this.kernel.time,
-        origin,
-        head: null,
-        status: error.status,
-        bytesIn: 0,
-        bytesOut: 0,
-        clientTime: 0,
-        outcome: outcomeOf(error, error.status),
-        failedIn: 'head',
-        error,
-      })
+      const { remote, local, tls } = stream
+      this.turnedAway(error, { remote, local, secure: tls !== null, tls })
       const answer = Buffer.from(Outgoing.refusal(error, this.dateLine()), 'latin1')
       stream.tryWrite(answer, 0, answer.length)
     } catch {
@@ -339,6 +349,24 @@ export class Server implements ServerContext {
     } finally {
       stream.close()
     }
+  }
+
+  /** A connection has come to nothing before its first request. */
+  private turnedAway(error: GyreError, origin: RequestOrigin): void {
+    this.tally.rejected++
+    this.report(error, error.status, origin)
+    this.settle({
+      started: this.kernel.time,
+      origin,
+      head: null,
+      status: error.status,
+      bytesIn: 0,
+      bytesOut: 0,
+      clientTime: 0,
+      outcome: outcomeOf(error, error.status),
+      failedIn: 'head',
+      error,
+    })
   }
 
   private *closeAfter(event: Operation<unknown>): Coroutine<CloseReport> {
@@ -370,13 +398,6 @@ export class Server implements ServerContext {
     this.phase = 'closed'
     return report
   }
-}
-
-function urlOf({ address, port, family }: Endpoint): string {
-  if (family === 'unix') return `unix:${address}`
-  // All addresses: one of them that a browser on this machine can open.
-  const host = address === '::' || address === '0.0.0.0' ? 'localhost' : family === 'IPv6' ? `[${address}]` : address
-  return `http://${host}:${port}/`
 }
 
 /**

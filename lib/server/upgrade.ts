@@ -3,7 +3,7 @@
  * 7.8), or a tunnel (section 9.3.6).
  */
 import { GyreError } from '../base/index.ts'
-import type { ByteStream, Endpoint, HangUpWatcher, Readiness } from '../io/index.ts'
+import type { ByteStream, Endpoint, HangUpWatcher, Readiness, TlsConnection } from '../io/index.ts'
 import { connectHead, upgradeHead } from '../protocol/index.ts'
 import type { RequestHead, ResponseFields } from '../protocol/index.ts'
 
@@ -76,6 +76,10 @@ class StreamWithRest implements ByteStream {
 
   get remote(): Endpoint {
     return this.stream.remote
+  }
+
+  get tls(): TlsConnection | null {
+    return this.stream.tls
   }
 
   get local(): Endpoint {

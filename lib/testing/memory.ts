@@ -20,6 +20,7 @@ export interface MemoryPairOptions {
 /** One end of a memory pair. */
 export class MemoryStream implements ByteStream {
   readonly kind = 'memory'
+  readonly tls = null
   readonly readable: Readiness = new Readiness('bytes to read', false)
   readonly writable: Readiness = new Readiness('room to write', true)
   readonly remote: Endpoint

@@ -4,7 +4,7 @@
  * that came byte by byte are the same.
  */
 import { END } from '../io/index.ts'
-import type { ByteStream, Endpoint, HangUpWatcher, Readiness } from '../io/index.ts'
+import type { ByteStream, Endpoint, HangUpWatcher, Readiness, TlsConnection } from '../io/index.ts'
 
 /** What a recorder remembers: bytes of one direction, or an event. */
 type Entry = { readonly way: '>' | '<'; readonly bytes: Buffer[] } | { readonly event: string }
@@ -50,6 +50,9 @@ export class Recorder implements ByteStream {
   }
   get local(): Endpoint {
     return this.inner.local
+  }
+  get tls(): TlsConnection | null {
+    return this.inner.tls
   }
   get watcher(): HangUpWatcher | null {
     return this.inner.watcher

@@ -214,6 +214,29 @@ test.skipIf(kind !== 'epoll')(
   },
 )
 
+test.skipIf(kind !== 'node')(
+  'out of descriptors, where libuv drops connections by itself, it goes on serving',
+  async () => {
+    server = await startServer(`(request, response) => { response.text('hello') }`, '{}', { descriptors: 64 })
+    const { port } = server
+    let served = 0
+    let dropped = 0
+    const sockets = Array.from({ length: 100 }, () => {
+      const socket = connect({ port, host: '127.0.0.1' })
+      socket.on('error', () => undefined)
+      socket.once('data', () => served++)
+      socket.once('close', () => dropped++)
+      socket.write(GET)
+      return socket
+    })
+    await eventually(() => served + dropped === 100, 'an answer or an end for each')
+    expect(served).toBeGreaterThan(20)
+    expect(dropped).toBeGreaterThan(20)
+    for (const socket of sockets) socket.destroy()
+    expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('hello')
+  },
+)
+
 test('a storm of resets at every phase leaves nothing behind', async () => {
   server = await startServer(
     `function* (request, response) { yield* response.write(yield* request.text()); yield* gyre.sleep(2); yield* response.write('more') }`,

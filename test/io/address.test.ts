@@ -9,7 +9,7 @@ describe('why an address could not be listened at, and what to do', () => {
     [tcp, 'EACCES', 'GYRE_ADDRESS_DENIED', 'choose a port from 1024 up, or give it CAP_NET_BIND_SERVICE'],
     [tcp, 'EADDRINUSE', 'GYRE_ADDRESS_IN_USE', 'choose another port (0 takes a free one)'],
     [tcp, 'EADDRNOTAVAIL', 'GYRE_ADDRESS_UNKNOWN', 'is not an address of this machine'],
-    [unix, 'EADDRINUSE', 'GYRE_ADDRESS_IN_USE', 'remove the file if none does'],
+    [unix, 'EADDRINUSE', 'GYRE_ADDRESS_IN_USE', 'stop the program that listens there'],
     [unix, 'EACCES', 'GYRE_ADDRESS_DENIED', 'choose a folder that it may write to'],
     [{ path: '/no/such/folder/socket', backlog: 1 }, 'EACCES', 'GYRE_ADDRESS_UNKNOWN', 'create it first'],
     [tcp, 'EWHATEVER', 'GYRE_IO_FAILED', 'detail of it'],

@@ -233,8 +233,8 @@ describe('wrong options throw at once, and say what to do', () => {
   test('of listen', async () => {
     const server = createServer(hello)
     expect(() => server.listen({ port: 65_536 })).toThrow('port must be a whole number from 0 to 65535, not 65536')
-    expect(() => server.listen({})).toThrow('either a port or a path')
-    expect(() => server.listen({ port: 1, path: 'x' })).toThrow('either a port or a path')
+    expect(() => server.listen({})).toThrow('needs one of port, path, fd and systemd')
+    expect(() => server.listen({ port: 1, path: 'x' })).toThrow('one address a call, not port and path')
     expect(() => server.listen({ prot: 1 } as never)).toThrow('listen() has no option prot')
     await expect(server.listen({ port: 0, host: 'no.such.name.invalid' })).rejects.toMatchObject({
       code: 'GYRE_ADDRESS_UNKNOWN',

@@ -2,33 +2,21 @@
  * Socket addresses: between an Endpoint and the bytes of a struct sockaddr.
  */
 import { GyreError } from '../../base/index.ts'
-import type { Endpoint, ListenAddress } from '../listener.ts'
+import { shownPath } from '../listener.ts'
+import type { Endpoint, UnixAddress } from '../listener.ts'
 import * as sys from './syscalls.ts'
 import type { Syscalls } from './syscalls.ts'
 
 /** sizeof(struct sockaddr_storage): room for every family. */
 const STORAGE = 128
-/** sizeof(sun_path): a path and its final NUL. */
-const UNIX_PATH = 108
 const FAMILY_BYTES = 2
 const IPV4_BYTES = 16
 const IPV6_BYTES = 28
 const IPV6_AT = 8
 
 /** @returns the bytes of the address, as bind() and connect() take them */
-export function encodeAddress(calls: Syscalls, where: ListenAddress): Buffer {
-  if ('path' in where) {
-    const path = Buffer.from(where.path)
-    if (path.length >= UNIX_PATH)
-      throw new GyreError(
-        'GYRE_BAD_OPTION',
-        `the path of a unix socket has room for ${UNIX_PATH - 1} bytes, this one has ${path.length}`,
-      )
-    const bytes = Buffer.alloc(FAMILY_BYTES + path.length + 1)
-    bytes.writeUInt16LE(sys.AF_UNIX, 0)
-    path.copy(bytes, FAMILY_BYTES)
-    return bytes
-  }
+export function encodeAddress(calls: Syscalls, where: UnixAddress | { address: string; port: number }): Buffer {
+  if ('path' in where) return encodePath(where.path)
   const six = where.address.includes(':')
   const bytes = Buffer.alloc(six ? IPV6_BYTES : IPV4_BYTES)
   bytes.writeUInt16LE(six ? sys.AF_INET6 : sys.AF_INET, 0)
@@ -36,6 +24,15 @@ export function encodeAddress(calls: Syscalls, where: ListenAddress): Buffer {
   const at = calls.addressOf(bytes) + (six ? IPV6_AT : FAMILY_BYTES * 2)
   if (calls.inet_pton(six ? sys.AF_INET6 : sys.AF_INET, where.address, at) !== 1)
     throw new GyreError('GYRE_ADDRESS_UNKNOWN', `${where.address} is not an IP address`)
+  return bytes
+}
+
+function encodePath(path: string): Buffer {
+  const name = Buffer.from(path)
+  // The length counts for an abstract name: a NUL at its end would be part of it (unix(7)).
+  const bytes = Buffer.alloc(FAMILY_BYTES + name.length + (name[0] === 0 ? 0 : 1))
+  bytes.writeUInt16LE(sys.AF_UNIX, 0)
+  name.copy(bytes, FAMILY_BYTES)
   return bytes
 }
 
@@ -68,6 +65,7 @@ function decodeAddress(bytes: Buffer): Endpoint {
     return { address: ipv6Text(bytes.subarray(IPV6_AT, IPV6_AT + 16)), port, family: 'IPv6' }
   }
   const path = bytes.subarray(FAMILY_BYTES)
+  if (path.length > 1 && path[0] === 0) return { address: shownPath(path.toString('utf8')), port: 0, family: 'unix' }
   const end = path.indexOf(0)
   return { address: path.toString('utf8', 0, end < 0 ? path.length : end), port: 0, family: 'unix' }
 }

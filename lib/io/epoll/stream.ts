@@ -39,6 +39,8 @@ function addressOf(calls: Syscalls, buffer: Buffer): number {
 
 export class FdStream implements ByteStream, EventSource {
   readonly kind = 'epoll'
+  /** Encryption is Node's business: see docs/listening.md. */
+  readonly tls = null
   readonly descriptor: number
   readonly readable: Readiness = new Readiness('bytes to read', false)
   readonly writable: Readiness = new Readiness('room to write', true)

@@ -17,12 +17,20 @@ export const SOCK_CLOEXEC = 0o2000000
 export const SOL_SOCKET = 1
 export const SO_REUSEADDR = 2
 export const SO_LINGER = 13
+export const SO_REUSEPORT = 15
+export const SO_ACCEPTCONN = 30
 export const IPPROTO_TCP = 6
 export const TCP_NODELAY = 1
+export const TCP_NOTSENT_LOWAT = 25
 export const IPPROTO_IPV6 = 41
 export const IPV6_V6ONLY = 26
 export const MSG_NOSIGNAL = 0x4000
 export const SHUT_WR = 1
+export const F_GETFL = 3
+export const F_SETFL = 4
+export const F_SETFD = 2
+export const FD_CLOEXEC = 1
+export const O_NONBLOCK = SOCK_NONBLOCK
 
 export const EPOLL_CTL_ADD = 1
 export const EPOLL_CTL_DEL = 2
@@ -35,11 +43,14 @@ export const EPOLLONESHOT = 1 << 30
 export const EPOLLET = 1 << 31
 
 export const EINTR = 4
+export const EBADF = 9
 export const EAGAIN = 11
 export const ENOMEM = 12
 export const ENFILE = 23
 export const EMFILE = 24
 export const EPIPE = 32
+export const ENOTSOCK = 88
+export const EAFNOSUPPORT = 97
 export const ENETDOWN = 100
 export const ENETUNREACH = 101
 export const ECONNABORTED = 103
@@ -59,6 +70,9 @@ export interface Syscalls {
   listen: (descriptor: number, backlog: number) => number
   accept4: (descriptor: number, address: number, length: number, flags: number) => number
   setsockopt: (descriptor: number, level: number, name: number, value: number, length: number) => number
+  getsockopt: (descriptor: number, level: number, name: number, value: number, length: number) => number
+  /** With the commands used here the third argument is a number, as in every register of x64 and arm64. */
+  fcntl: (descriptor: number, command: number, value: number) => number
   getsockname: (descriptor: number, address: number, length: number) => number
   getpeername: (descriptor: number, address: number, length: number) => number
   recv: (descriptor: number, bytes: number, length: number, flags: number) => number
@@ -120,6 +134,8 @@ function bindSyscalls(koffi: Koffi): Syscalls {
     listen: define('int listen(int, int)'),
     accept4: define('int accept4(int, size_t, size_t, int)'),
     setsockopt: define('int setsockopt(int, int, int, size_t, uint)'),
+    getsockopt: define('int getsockopt(int, int, int, size_t, size_t)'),
+    fcntl: define('int fcntl(int, int, int)'),
     getsockname: define('int getsockname(int, size_t, size_t)'),
     getpeername: define('int getpeername(int, size_t, size_t)'),
     recv: define('int64 recv(int, size_t, size_t, int)'),

@@ -1,68 +1,186 @@
 /*
- * A Listener over Node's own server.
+ * A Listener over Node's own server, with TLS or without.
+ *
+ * Node accepts by itself, so connections queue here until they are taken. Each is a stream from the
+ * start, because a socket that nobody listens to ends the process with its first error.
  */
 import { createServer } from 'node:net'
-import type { Server, Socket } from 'node:net'
+import type { ListenOptions, Server, Socket } from 'node:net'
+import { isMainThread } from 'node:worker_threads'
+import { chmodSync, fstatSync } from 'node:fs'
+import { GyreError, SIZES } from '../../base/index.ts'
 import { addressError } from '../address-error.ts'
+import { shownPath } from '../listener.ts'
 import type { Endpoint, ListenAddress, Listener } from '../listener.ts'
 import { Readiness } from '../readiness.ts'
+import { SocketFile, isAbstract } from '../socket-file.ts'
+import { endpointOf } from '../epoll/address.ts'
+import { checkListening } from '../epoll/socket.ts'
+import { loadSyscalls } from '../epoll/syscalls.ts'
+import type { Handshakes } from './handshakes.ts'
 import { DuplexStream } from './stream.ts'
+
+/** From when on Node's listen() knows `reusePort`: 22.12, and 23.1. Before, it is passed over without a word. */
+const REUSE_PORT_SINCE: readonly (readonly [major: number, minor: number])[] = [
+  [22, 12],
+  [23, 1],
+]
 
 /**
  * Opens a listener of Node's.
  *
- * @throws GyreError `GYRE_ADDRESS_IN_USE`, `GYRE_ADDRESS_DENIED` or `GYRE_ADDRESS_UNKNOWN`, by a rejection
+ * @throws GyreError `GYRE_ADDRESS_IN_USE`, `GYRE_ADDRESS_DENIED`, `GYRE_ADDRESS_UNKNOWN` or `GYRE_NO_SOCKET`,
+ *   by a rejection
  */
-export async function openNodeListener(where: ListenAddress): Promise<Listener> {
+export async function openNodeListener(where: ListenAddress, handshakes: Handshakes | null): Promise<NodeListener> {
+  if ('descriptor' in where) checkDescriptor(where.descriptor)
   const server = createServer({ allowHalfOpen: true, noDelay: true })
-  await new Promise<void>((resolve, reject) => {
+  const listening = new Promise<void>((resolve, reject) => {
+    server.once('listening', resolve)
     server.once('error', (error: NodeJS.ErrnoException) => {
       reject(addressError(where, error.code ?? '', error.message))
     })
-    server.listen(
-      'path' in where
-        ? { path: where.path, backlog: where.backlog }
-        : { host: where.address, port: where.port, backlog: where.backlog, ipv6Only: where.address !== '::' },
-      resolve,
-    )
   })
-  return new NodeListener(server)
+  if ('path' in where && where.mode !== undefined) listenWithMode(server, where.path, where.mode, where.backlog)
+  else server.listen(nodeAddress(where))
+  await listening
+  server.removeAllListeners('error')
+  return new NodeListener(server, where, handshakes)
 }
 
-class NodeListener implements Listener {
+function nodeAddress(where: ListenAddress): ListenOptions {
+  const { backlog } = where
+  if ('path' in where) return { path: where.path, backlog }
+  if ('descriptor' in where) return { fd: where.descriptor, backlog } as ListenOptions
+  const { address, port, ipv6Only = false, reusePort = false } = where
+  const options = { port, backlog, ipv6Only, reusePort }
+  // Without a host Node takes all addresses, IPv4 alone where there is no IPv6.
+  return address === null ? options : { ...options, host: address }
+}
+
+/** Binds under a umask, because Node binds and listens at once and a chmod comes after both. */
+function listenWithMode(server: Server, path: string, mode: number, backlog: number): void {
+  // A worker thread may not set the umask; there the file has the wider mode for a moment.
+  const before = isMainThread ? process.umask(0o777 & ~mode) : undefined
+  try {
+    server.listen({ path, backlog })
+  } finally {
+    if (before !== undefined) process.umask(before)
+  }
+  server.once('listening', () => {
+    chmodSync(path, mode)
+  })
+}
+
+/** @returns what this Node's listen() cannot do for an address, in words; null where it can do all */
+export function whatNodeLacks(where: ListenAddress): string | null {
+  const version = `Node ${process.versions.node}`
+  // It fills the name up with NULs, and no program but Node finds it then.
+  if ('path' in where && isAbstract(where.path)) return `a socket without a file is not to be had from ${version}`
+  if (!('reusePort' in where) || !where.reusePort) return null
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+  const [newest] = REUSE_PORT_SINCE.at(-1) as readonly [number, number]
+  const known = major > newest || REUSE_PORT_SINCE.some(([since, from]) => major === since && minor >= from)
+  return known ? null : `reusePort is not to be had from ${version} before 22.12`
+}
+
+function checkDescriptor(descriptor: number): void {
+  const calls = loadSyscalls()
+  if (!(calls instanceof Error)) return checkListening(calls, descriptor)
+  try {
+    if (fstatSync(descriptor).isSocket()) return
+  } catch {
+    // Not open: said below.
+  }
+  throw new GyreError(
+    'GYRE_NO_SOCKET',
+    `descriptor ${descriptor} is no socket: whoever starts this process must pass a listening socket as that number`,
+  )
+}
+
+function endpointFor(server: Server, where: ListenAddress): Endpoint {
+  const address = server.address()
+  if (address !== null && typeof address === 'object')
+    return {
+      address: address.address,
+      port: address.port,
+      family: address.family === 'IPv6' ? 'IPv6' : 'IPv4',
+    }
+  const calls = loadSyscalls()
+  // Node does not know the path of a unix socket that it did not bind.
+  if ('descriptor' in where && !(calls instanceof Error)) return endpointOf(calls, calls.getsockname, where.descriptor)
+  return { address: shownPath(address ?? ''), port: 0, family: 'unix' }
+}
+
+export class NodeListener implements Listener {
   readonly endpoint: Endpoint
   readonly acceptable: Readiness = new Readiness('a connection', false)
+  readonly certificates: Handshakes | null
+  onRefused: Listener['onRefused'] = null
   private readonly server: Server
-  private queue: Socket[] = []
+  private readonly file: SocketFile | null
+  private readonly backlog: number
+  private queue: DuplexStream[] = []
+  /** What went wrong with connections that were never in the queue; said once the queue is empty. */
+  private failure: GyreError | null = null
 
-  constructor(server: Server) {
+  constructor(server: Server, where: ListenAddress, handshakes: Handshakes | null) {
     this.server = server
-    const address = server.address()
-    if (address === null || typeof address === 'string')
-      this.endpoint = { address: address ?? '', port: 0, family: 'unix' }
-    else {
-      const family = address.family === 'IPv6' ? 'IPv6' : 'IPv4'
-      this.endpoint = { address: address.address, port: address.port, family }
-    }
-    server.on('connection', (socket) => {
-      this.queue.push(socket)
-      this.acceptable.signal()
+    this.backlog = where.backlog
+    this.certificates = handshakes
+    this.file = 'path' in where ? SocketFile.of(where.path) : null
+    this.endpoint = endpointFor(server, where)
+    handshakes?.reportTo({
+      secured: (stream) => {
+        this.enqueue(stream)
+      },
+      refused: (error, remote, plain) => {
+        if (this.onRefused === null) plain?.close()
+        else this.onRefused(error, remote, plain)
+      },
     })
-    // Node goes on by itself when it is out of descriptors; there is nothing left to do about it here.
-    server.on('error', () => undefined)
+    server.on('connection', (socket: Socket) => {
+      if (handshakes === null) this.enqueue(new DuplexStream(socket))
+      else if (!handshakes.begin(socket)) this.overflow(new DuplexStream(socket), SIZES.handshakes)
+    })
+    // Node goes on by itself when it is out of descriptors: libuv takes the connection in and drops it.
+    server.on('error', (error) => {
+      this.failed(new GyreError('GYRE_IO_FAILED', `no connection can be accepted: ${error.message}`))
+    })
   }
 
   tryAccept(): DuplexStream | null {
-    const socket = this.queue.shift()
-    if (socket !== undefined) return new DuplexStream(socket)
+    const stream = this.queue.shift()
+    if (stream !== undefined) return stream
+    const { failure } = this
+    this.failure = null
+    if (failure !== null) throw failure
     this.acceptable.ready = false
     return null
   }
 
   close(): void {
-    this.server.close()
-    for (const socket of this.queue) socket.destroy()
+    if (this.file === null) this.server.close()
+    else this.file.removeBy(() => this.server.close())
+    this.certificates?.close()
+    for (const stream of this.queue) stream.reset()
     this.queue = []
+    this.acceptable.signal()
+  }
+
+  private enqueue(stream: DuplexStream): void {
+    if (this.queue.length >= this.backlog) return this.overflow(stream, this.backlog)
+    this.queue.push(stream)
+    this.acceptable.signal()
+  }
+
+  private overflow(stream: DuplexStream, most: number): void {
+    stream.reset()
+    this.failed(new GyreError('GYRE_CONNECTIONS_FULL', `more than ${most} connections waited to be accepted`))
+  }
+
+  private failed(error: GyreError): void {
+    this.failure = error
     this.acceptable.signal()
   }
 }

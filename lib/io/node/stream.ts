@@ -3,11 +3,13 @@
  */
 import type { Duplex } from 'node:stream'
 import { Socket } from 'node:net'
-import { GyreError } from '../../base/index.ts'
+import { TLSSocket } from 'node:tls'
+import { GyreError, SIZES } from '../../base/index.ts'
 import type { Endpoint } from '../listener.ts'
 import { Readiness } from '../readiness.ts'
 import { END, WOULD_WAIT } from '../stream.ts'
 import type { ByteStream, HangUpWatcher } from '../stream.ts'
+import type { TlsConnection } from '../tls.ts'
 
 export class DuplexStream implements ByteStream {
   readonly kind = 'node'
@@ -20,9 +22,14 @@ export class DuplexStream implements ByteStream {
   /** What was read and not taken yet. */
   private held: Buffer | null = null
   private broken: Error | null = null
+  /** The socket that a TLSSocket encrypts for. */
+  private readonly beneath: Socket | null
+  private tlsFacts: TlsConnection | null = null
 
-  constructor(duplex: Duplex) {
+  /** @param beneath - the plain socket, where the duplex is a TLSSocket */
+  constructor(duplex: Duplex, beneath: Socket | null = null) {
     this.duplex = duplex
+    this.beneath = beneath
     duplex.on('readable', () => {
       // Read ahead one piece: Node only tells of the end when what is before it has been read, and a
       // sleeping handler wants to know that its client has gone.
@@ -45,9 +52,12 @@ export class DuplexStream implements ByteStream {
   }
 
   get remote(): Endpoint {
-    const { duplex } = this
-    if (!(duplex instanceof Socket)) return NOWHERE
-    return endpoint(duplex.remoteAddress, duplex.remotePort, duplex.remoteFamily)
+    return this.duplex instanceof Socket ? endpointOf(this.duplex) : NOWHERE
+  }
+
+  get tls(): TlsConnection | null {
+    if (this.duplex instanceof TLSSocket) this.tlsFacts ??= tlsFactsOf(this.duplex)
+    return this.tlsFacts
   }
 
   get local(): Endpoint {
@@ -74,9 +84,11 @@ export class DuplexStream implements ByteStream {
     if (this.closed) throw new GyreError('GYRE_STREAM_CLOSED')
     if (this.broken !== null || this.duplex.destroyed) throw this.peerGone()
     if (!this.writable.ready) return WOULD_WAIT
+    // Not more than this: Node takes whatever it is given, and holds what the peer does not read.
+    const count = Math.min(end - start, SIZES.nodeOutput)
     // A copy, because Node may keep it after this call and the caller writes over its buffer.
-    if (!this.duplex.write(Buffer.from(from.subarray(start, end)))) this.writable.ready = false
-    return end - start
+    if (!this.duplex.write(Buffer.from(from.subarray(start, start + count)))) this.writable.ready = false
+    return count
   }
 
   shutdown(): void {
@@ -94,8 +106,11 @@ export class DuplexStream implements ByteStream {
 
   reset(): void {
     if (this.closed) return
-    if (this.duplex instanceof Socket) this.duplex.resetAndDestroy()
-    else this.duplex.destroy()
+    // Node resets TCP alone: TLS is reset beneath it, and a unix socket, which has no address, knows no reset.
+    const socket = this.beneath ?? this.duplex
+    const isTcp = socket instanceof Socket && !(socket instanceof TLSSocket) && socket.remotePort !== undefined
+    if (isTcp && !socket.destroyed) socket.resetAndDestroy()
+    this.duplex.destroy()
     this.close()
   }
 
@@ -118,7 +133,28 @@ export class DuplexStream implements ByteStream {
 
 const NOWHERE: Endpoint = { address: '', port: 0, family: 'unix' }
 
+/** @returns the peer's end of a socket; one without an address once it is gone */
+export function endpointOf({ remoteAddress, remotePort, remoteFamily }: Socket): Endpoint {
+  return endpoint(remoteAddress, remotePort, remoteFamily)
+}
+
 function endpoint(address: string | undefined, port: number | undefined, family: string | undefined): Endpoint {
   if (address === undefined || port === undefined) return NOWHERE
   return { address, port, family: family === 'IPv6' ? 'IPv6' : 'IPv4' }
+}
+
+function tlsFactsOf(socket: TLSSocket): TlsConnection {
+  return {
+    protocol: socket.getProtocol() ?? 'unknown',
+    cipher: socket.getCipher().standardName,
+    // What Node declares and what it gives differ: false where no name came, or no protocol was agreed.
+    serverName: textOrNull(socket.servername)?.toLowerCase() ?? null,
+    alpn: textOrNull(socket.alpnProtocol),
+    peerCertificate: socket.getPeerX509Certificate() ?? null,
+    authorized: socket.authorized,
+  }
+}
+
+function textOrNull(value: unknown): string | null {
+  return typeof value === 'string' ? value : null
 }
