@@ -357,6 +357,6 @@ test(`a ${kind} stream takes a bounded number of bytes for a peer that reads not
     }
   })
   expect(taken).toBeGreaterThan(0)
-  // What both ends' operating system holds, which is 10 MB at most on Linux; not what we were asked to write.
-  expect(taken).toBeLessThan(16 << 20)
+  // Without a bound it is all, or the 4 MB of the operating system's own: half of one is what we let it hold.
+  expect(taken).toBeLessThan(kind === 'epoll' ? 2 << 20 : 8 << 20)
 })
