@@ -69,6 +69,16 @@ describe(`a unix socket of the ${kind} io`, () => {
     expect(existsSync(path)).toBe(false)
   })
 
+  test('knows no reset, so a stream that is reset is closed', async () => {
+    const path = `${folder()}/s`
+    const listener = await open({ path, backlog })
+    const peer = dial(path).resume()
+    const stream = await take(listener)
+    stream.reset()
+    await eventually(() => peer.destroyed)
+    expect(stream.closed).toBe(true)
+  })
+
   test.each([0o600, 0o666])('has the permission bits %o whatever the umask', async (mode) => {
     const path = `${folder()}/s`
     const before = process.umask(0o077)

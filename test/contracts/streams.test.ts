@@ -3,12 +3,15 @@
  * memory are tried beside it.
  */
 import { connect } from 'node:net'
+import type { Socket } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
+import type { GyreError } from '../../lib/base/index.ts'
 import { END, WOULD_WAIT, chooseIo, homeKernel, openListener, readSome, run, writeAll } from '../../lib/io/index.ts'
-import type { ByteStream, Listener } from '../../lib/io/index.ts'
+import type { ByteStream, CertificatePair, Listener } from '../../lib/io/index.ts'
 import { park, sleep, withTimeout } from '../../lib/kernel/index.ts'
 import type { Coroutine } from '../../lib/kernel/index.ts'
 import { memoryPair } from '../../lib/testing/index.ts'
+import { certificate, dialTls, hasOpenssl } from '../support/certificates.ts'
 import { eventually } from '../support/serve.ts'
 
 const closing: (() => void)[] = []
@@ -35,6 +38,8 @@ interface Peer {
   onData: (piece: Buffer) => void
   /** True when it has read to the end. */
   readonly ended: boolean
+  /** True when the connection was reset under it. */
+  readonly broken: boolean
   readonly port: number
   readonly remotePort: number
 }
@@ -44,11 +49,29 @@ interface Pair {
   peer: Peer
 }
 
+const where = { address: '127.0.0.1', port: 0, backlog: 10 }
+
 /** A stream of the io's kind, and a plain socket at its other end. */
 async function socketPair(): Promise<Pair> {
-  const listener = await openListener(chooseIo().kind, homeKernel(), { address: '127.0.0.1', port: 0, backlog: 10 })
+  const listener = await openListener(chooseIo().kind, homeKernel(), where)
   const socket = connect({ port: listener.endpoint.port, host: '127.0.0.1', allowHalfOpen: true })
-  socket.on('error', () => undefined)
+  return await taken(listener, socket, socket)
+}
+
+let served: CertificatePair | undefined
+
+/** The same, encrypted. */
+async function tlsPair(): Promise<Pair> {
+  served ??= certificate('localhost')
+  const listener = await openListener(chooseIo().kind, homeKernel(), where, { options: served, handshakeTime: 5000 })
+  const { secure, beneath } = await dialTls(listener.endpoint.port)
+  return await taken(listener, secure, beneath)
+}
+
+/** @param beneath - the plain socket, which alone can be reset */
+async function taken(listener: Listener, socket: Socket, beneath: Socket): Promise<Pair> {
+  let broken = false
+  socket.on('error', ({ code }: NodeJS.ErrnoException) => (broken = code === 'ECONNRESET'))
   const stream = await run(() => accept(listener))
   listener.close()
   closing.push(() => {
@@ -59,12 +82,15 @@ async function socketPair(): Promise<Pair> {
   const peer: Peer = {
     write: (bytes) => void socket.write(bytes),
     end: (bytes = '') => void socket.end(bytes),
-    reset: () => void socket.resetAndDestroy(),
+    reset: () => void beneath.resetAndDestroy(),
     pause: () => void socket.pause(),
     resume: () => void socket.resume(),
     onData: () => undefined,
     get ended() {
       return ended
+    },
+    get broken() {
+      return broken
     },
     port: socket.localPort ?? 0,
     remotePort: socket.remotePort ?? 0,
@@ -83,6 +109,7 @@ async function memoryEnds(): Promise<Pair> {
   })
   let paused = false
   let ended = false
+  let broken = false
   const peer: Peer = {
     write: (bytes) => void other.tryWrite(Buffer.from(bytes), 0, bytes.length),
     end: (bytes = '') => {
@@ -95,6 +122,9 @@ async function memoryEnds(): Promise<Pair> {
     onData: () => undefined,
     get ended() {
       return ended
+    },
+    get broken() {
+      return broken
     },
     port: other.local.port,
     remotePort: other.remote.port,
@@ -109,7 +139,7 @@ async function memoryEnds(): Promise<Pair> {
     }
     ended = true
   })
-  reading.catch(() => undefined)
+  reading.catch((error: unknown) => (broken = (error as GyreError).code === 'GYRE_PEER_GONE'))
   return { stream, peer }
 }
 
@@ -120,12 +150,13 @@ const read = (stream: ByteStream, size = 1000) =>
     return count === END ? 'END' : buffer.toString('latin1', 0, count)
   })
 
-const kinds: [kind: string, pair: () => Promise<Pair>][] = [
-  [chooseIo().kind, socketPair],
-  ['memory', memoryEnds],
+const kinds: [name: string, kind: string, pair: () => Promise<Pair>][] = [
+  [chooseIo().kind, chooseIo().kind, socketPair],
+  ['memory', 'memory', memoryEnds],
 ]
+if (hasOpenssl) kinds.push([`node, encrypted, beside ${chooseIo().kind}`, 'node', tlsPair])
 
-describe.each(kinds)('a byte stream of the kind %s', (kind, pair) => {
+describe.each(kinds)('a byte stream of the kind %s', (_name, kind, pair) => {
   test('says its kind', async () => {
     expect((await pair()).stream.kind).toBe(kind)
   })
@@ -202,6 +233,17 @@ describe.each(kinds)('a byte stream of the kind %s', (kind, pair) => {
         }
       }),
     ).rejects.toMatchObject({ code: 'GYRE_PEER_GONE' })
+  })
+
+  test('our own reset is seen as one, and not as an end', async () => {
+    const { stream, peer } = await pair()
+    let got = ''
+    peer.onData = (bytes) => (got += bytes.toString())
+    await run(() => writeAll(stream, Buffer.from('so far')))
+    await eventually(() => got === 'so far')
+    stream.reset()
+    await eventually(() => peer.broken)
+    expect(peer.ended).toBe(false)
   })
 
   test('a wait that is cancelled leaves the stream whole', async () => {

@@ -43,6 +43,11 @@ export class RawClient {
     return new RawClient(socket)
   }
 
+  /** A client over a socket that is connected already. */
+  static over(socket: Socket): RawClient {
+    return new RawClient(socket)
+  }
+
   send(bytes: string | Uint8Array): this {
     this.socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes)
     return this

@@ -130,6 +130,7 @@ class Handshake implements Expiring {
 
   succeeded(secure: TLSSocket): void {
     this.settle()
+    secure.allowHalfOpen = true
     this.ends.secured(new DuplexStream(secure, this.socket))
   }
 
@@ -160,7 +161,11 @@ class Handshake implements Expiring {
     if (bytes === null) return this.drop()
     socket.unshift(bytes)
     this.begun = true
-    if (!isLetter(bytes[0])) return this.owner.start(socket)
+    if (!isLetter(bytes[0])) {
+      // Until the handshake is done one side that ends is the end of both.
+      socket.allowHalfOpen = false
+      return this.owner.start(socket)
+    }
     this.settle()
     this.ends.refused(new GyreError('GYRE_NOT_TLS'), endpointOf(socket), new DuplexStream(socket))
   }
