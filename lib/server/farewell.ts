@@ -21,6 +21,18 @@ export function* farewell(stream: ByteStream, error: GyreError, server: ServerCo
   }
 }
 
+/** Answers with an error as far as that needs no waiting, and ends the connection. */
+export function tryFarewell(stream: ByteStream, error: GyreError, server: ServerContext): void {
+  try {
+    const answer = Buffer.from(Outgoing.refusal(error, server.dateLine()), 'latin1')
+    stream.tryWrite(answer, 0, answer.length)
+  } catch {
+    // The client has gone already.
+  } finally {
+    stream.close()
+  }
+}
+
 function* sayGoodbye(stream: ByteStream, answer: string): Coroutine<void> {
   yield* writeAll(stream, Buffer.from(answer, 'latin1'))
   stream.shutdown()

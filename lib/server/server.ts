@@ -14,7 +14,7 @@ import { OutputBudget } from './budget.ts'
 import { Connection } from './connection.ts'
 import type { ServerContext } from './context.ts'
 import { drain } from './drain.ts'
-import { farewell } from './farewell.ts'
+import { farewell, tryFarewell } from './farewell.ts'
 import type { CloseReport, RunningRequest } from './drain.ts'
 import type { Handler } from './handler.ts'
 import { NoBody } from './incoming.ts'
@@ -26,7 +26,6 @@ import { lineLogger } from './log.ts'
 import type { Logger } from './log.ts'
 import { checkServerOptions } from './options.ts'
 import type { ServerOptions } from './options.ts'
-import { Outgoing } from './outgoing.ts'
 import { limitOf, outcomeOf } from './record.ts'
 import type { AccessWriter } from './record.ts'
 import type { Request, RequestOrigin } from './request.ts'
@@ -339,16 +338,9 @@ export class Server implements ServerContext {
 
   /** There are as many connections as there may be: say so, and do not wait for the client. */
   private turnAway(stream: ByteStream, error: GyreError): void {
-    try {
-      const { remote, local, tls } = stream
-      this.turnedAway(error, { remote, local, secure: tls !== null, tls })
-      const answer = Buffer.from(Outgoing.refusal(error, this.dateLine()), 'latin1')
-      stream.tryWrite(answer, 0, answer.length)
-    } catch {
-      // The client has gone already.
-    } finally {
-      stream.close()
-    }
+    const { remote, local, tls } = stream
+    this.turnedAway(error, { remote, local, secure: tls !== null, tls })
+    tryFarewell(stream, error, this)
   }
 
   /** A connection has come to nothing before its first request. */

@@ -223,7 +223,7 @@ describe.skipIf(!hasOpenssl)('HTTPS (skipped where openssl, package openssl, is 
       ])
       expect(events[0]?.reason).toContain(reason)
       expect(answers(await (await client()).send(LAST).end())).toMatchObject([{ status: 200 }])
-      expect(server.statistics()).toMatchObject({ accepted: 1, refused: 1 })
+      expect(server.statistics()).toMatchObject({ accepted: 1, rejected: 1 })
     })
 
     test('one who connects and goes is not worth a word', async () => {
@@ -247,7 +247,7 @@ describe.skipIf(!hasOpenssl)('HTTPS (skipped where openssl, package openssl, is 
       clearInterval(timer)
       expect(performance.now() - began).toBeLessThan(5000)
       expect(events.map(({ code, reason }) => [code, reason])).toEqual(
-        Array(2).fill(['GYRE_TLS_HANDSHAKE', 'the TLS handshake took longer than 150 ms']),
+        Array(2).fill(['GYRE_HANDSHAKE_TIMEOUT', 'the TLS handshake took longer than 150 ms']),
       )
     })
 
@@ -314,7 +314,7 @@ describe.skipIf(!hasOpenssl)('HTTPS (skipped where openssl, package openssl, is 
           'GYRE_TLS_HANDSHAKE',
           expect.stringContaining("the client's certificate is missing or not trusted") as string,
         ])
-      expect(strict.server.statistics()).toMatchObject({ requests: 1, refused: 2 })
+      expect(strict.server.statistics()).toMatchObject({ requests: 1, rejected: 2 })
     }
     const lax = await secure(whoami, { ...asked, rejectUnauthorized: false })
     expect(answers(await (await lax.client(shown(stranger))).send(LAST).end())).toMatchObject([
