@@ -27,6 +27,8 @@ import type { RequestOrigin } from './request.ts'
 import { Response } from './response.ts'
 import type { InterimStatus, Payload, ResponseSink } from './response.ts'
 import type { Settlement } from './tally.ts'
+import { headSent, requestError, requestFinish, requestStart } from './tracing.ts'
+import type { ErrorMessage, FinishMessage, RequestMessage } from './tracing.ts'
 import { streamWithRest, switchingHead } from './upgrade.ts'
 
 /** What an exchange needs of its connection. */
@@ -128,6 +130,8 @@ export class Exchange implements BodyPort, ResponseSink, Settlement {
     let keep = false
     server.tally.begin()
     outlet.begin()
+    if (requestStart.hasSubscribers) requestStart.publish(this.message())
+    if (headSent.hasSubscribers) outgoing.onHead = () => headSent.publish(this.message())
     try {
       try {
         const scope = (this.scope = port.openScope())
@@ -175,6 +179,13 @@ export class Exchange implements BodyPort, ResponseSink, Settlement {
     if (!outgoing.finished) this.request.breakOff()
     port.server.tally.end()
     port.server.settle(this)
+    if (!requestFinish.hasSubscribers) return
+    const { outcome, status, bytesIn, bytesOut } = this
+    requestFinish.publish({ ...this.message(), outcome, status, bytesIn, bytesOut } satisfies FinishMessage)
+  }
+
+  private message(): RequestMessage {
+    return { request: this.request, response: this.response }
   }
 
   // What the body needs of its exchange
@@ -265,8 +276,8 @@ export class Exchange implements BodyPort, ResponseSink, Settlement {
     this.error = error
     this.failedIn = phaseOf(error) ?? this.phase
     this.outcome = outcomeOf(error, status)
-    if (!(error instanceof GyreError && error.code === 'GYRE_PEER_GONE'))
-      port.server.report(error, status, port, this.request)
+    if (requestError.hasSubscribers) requestError.publish({ ...this.message(), error } satisfies ErrorMessage)
+    if (isNews(error, this.outcome)) port.server.report(error, status, port, this.request)
     try {
       if (outgoing.begun) {
         // No fake clean end: the client must see that the answer is not whole.
@@ -294,4 +305,9 @@ export class Exchange implements BodyPort, ResponseSink, Settlement {
     // handler has joined, and its own business.
     return currentTask().cancelledBy === null ? thrown : new GyreError('GYRE_SHUTDOWN', undefined, thrown)
   }
+}
+
+/** A client that leaves, and an answer that the handler chose to throw, are no news. */
+function isNews(error: unknown, outcome: Outcome): boolean {
+  return outcome !== 'ok' && !(error instanceof GyreError && error.code === 'GYRE_PEER_GONE')
 }

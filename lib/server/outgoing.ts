@@ -33,6 +33,8 @@ export class Outgoing {
   status = 0
   /** Bytes of the body that were sent. */
   bodyBytes = 0
+  /** Told when a head is about to be sent. */
+  onHead: (() => void) | null = null
   private readonly port: OutgoingPort
   private readonly head: RequestHead
   private readonly incoming: Incoming | null
@@ -76,6 +78,7 @@ export class Outgoing {
     if (isBodiless(status) || !isAscii(payload)) return undefined
     const text = plainHead(status, response.contentType, length, port.server.dateLine()) + payload
     if (!port.outlet.tryText(text)) return undefined
+    this.onHead?.()
     this.status = status
     this.bodyBytes = length
     this.finished = true
@@ -167,6 +170,7 @@ export class Outgoing {
   /** The connection leaves HTTP with that status: there is nothing more to answer. */
   leave(status: number): void {
     this.status = status
+    this.onHead?.()
     this.finished = true
   }
 
@@ -194,6 +198,7 @@ export class Outgoing {
   private begin(planned: PlannedHead, status: number = planned.status): PlannedHead {
     this.sent = planned
     this.status = status
+    this.onHead?.()
     // A client that waits for a 100 must not find it in the middle of this answer (W26).
     if (this.incoming !== null && this.incoming.awaited) this.incoming.refuseContinue()
     return planned

@@ -26,11 +26,11 @@ import { lineLogger } from './log.ts'
 import type { Logger } from './log.ts'
 import { checkServerOptions } from './options.ts'
 import type { ServerOptions } from './options.ts'
-import { limitOf, outcomeOf } from './record.ts'
+import { outcomeOf } from './record.ts'
 import type { AccessWriter } from './record.ts'
 import type { Request, RequestOrigin } from './request.ts'
 import { CLOSE_SIGNALS, waitCloseSignal } from './signals.ts'
-import { Tally } from './tally.ts'
+import { Tally, recordOf } from './tally.ts'
 import type { Counts, Settlement } from './tally.ts'
 
 /** What a server is doing. */
@@ -45,7 +45,8 @@ export interface ServerStatistics extends Counts {
   readonly kernel: ReturnType<Kernel['statistics']>
 }
 
-type Phase = 'open' | 'closing' | 'closed'
+/** Unready it still takes connections, closing it does not. */
+type Phase = 'open' | 'unready' | 'closing' | 'closed'
 
 /** Serves HTTP/1.1. Made by `createServer`. */
 export class Server implements ServerContext {
@@ -156,6 +157,7 @@ export class Server implements ServerContext {
 
   /** Serves a connection that was accepted elsewhere. */
   serve(stream: ByteStream): void {
+    if (this.phase === 'closing' || this.phase === 'closed') return stream.close()
     if (this.connections.size >= this.limit.connections)
       return this.turnAway(stream, new GyreError('GYRE_CONNECTIONS_FULL'))
     const address = this.clients.enter(stream)
@@ -265,31 +267,13 @@ export class Server implements ServerContext {
   }
 
   settle(settlement: Settlement): void {
-    const { outcome, error, failedIn, head, origin, started } = settlement
-    this.tally.count(outcome, error)
+    this.tally.count(settlement.outcome, settlement.error)
     if (this.access === null) return
     const { host } = this.kernel
-    const duration = host.now() - started
     try {
-      this.access({
-        time: host.wallTime() - duration,
-        duration,
-        remote: origin.remote,
-        method: head?.method ?? '',
-        target: head?.target ?? '',
-        httpVersion: head === null ? '' : head.minor === 1 ? '1.1' : '1.0',
-        headers: head?.fields ?? null,
-        status: settlement.status,
-        bytesIn: settlement.bytesIn,
-        bytesOut: settlement.bytesOut,
-        clientTime: settlement.clientTime,
-        outcome,
-        phase: outcome === 'ok' ? null : failedIn,
-        code: error instanceof GyreError ? error.code : null,
-        limit: limitOf(error),
-      })
+      this.access(recordOf(settlement, host.now(), host.wallTime()))
     } catch (failure) {
-      this.report(failure, 0, origin)
+      this.report(failure, 0, settlement.origin)
     }
   }
 
@@ -367,7 +351,7 @@ export class Server implements ServerContext {
   }
 
   private *drain(): Coroutine<CloseReport> {
-    this.phase = 'closing'
+    this.phase = 'unready'
     this.closingSoon.abort()
     const report = yield* drain({
       limit: this.limit,
@@ -377,6 +361,7 @@ export class Server implements ServerContext {
       outcomes: () => ({ ...this.tally.outcomes }),
       now: () => this.kernel.host.now(),
       stopListening: () => {
+        this.phase = 'closing'
         for (const listener of this.listeners.keys()) listener.close()
         this.listeners.clear()
       },

@@ -1,11 +1,11 @@
 /*
  * What a server counts: requests by how they end, and limits by how often they were hit.
  */
-import { LIMITS } from '../base/index.ts'
+import { GyreError, LIMITS } from '../base/index.ts'
 import type { LimitName } from '../base/index.ts'
 import type { RequestHead } from '../protocol/index.ts'
 import { OUTCOMES, limitOf } from './record.ts'
-import type { Outcome, Phase } from './record.ts'
+import type { AccessRecord, Outcome, Phase } from './record.ts'
 import type { RequestOrigin } from './request.ts'
 
 /** Counts, as `server.statistics()` shows them. */
@@ -85,5 +85,33 @@ export class Tally implements Counts {
   snapshot(): Counts {
     const { accepted, rejected, requests, running, outcomes, limitsHit } = this
     return { accepted, rejected, requests, running, outcomes: { ...outcomes }, limitsHit }
+  }
+}
+
+/**
+ * Makes the record of a request that has ended.
+ *
+ * @param now - of the clock that `started` is of
+ * @param wallTime - now, in milliseconds since 1970
+ */
+export function recordOf(settlement: Settlement, now: number, wallTime: number): AccessRecord {
+  const { head, outcome, error } = settlement
+  const duration = now - settlement.started
+  return {
+    time: wallTime - duration,
+    duration,
+    remote: settlement.origin.remote,
+    method: head?.method ?? '',
+    target: head?.target ?? '',
+    httpVersion: head === null ? '' : head.minor === 1 ? '1.1' : '1.0',
+    headers: head?.fields ?? null,
+    status: settlement.status,
+    bytesIn: settlement.bytesIn,
+    bytesOut: settlement.bytesOut,
+    clientTime: settlement.clientTime,
+    outcome,
+    phase: outcome === 'ok' ? null : settlement.failedIn,
+    code: error instanceof GyreError ? error.code : null,
+    limit: limitOf(error),
   }
 }

@@ -78,7 +78,7 @@ describe('examples', () => {
 
   test('04-tasks', async () => {
     const { stdout } = await run(process.execPath, [`${root}.build/examples/04-tasks.js`])
-    expect(stdout).toMatch(/ada step 1[^]*bob step 2[^]*cleaned up\n[^]*cleaned up\nnot done within 70 ms\n$/)
+    expect(stdout).toMatch(/ada step 1[^]*bob step 2[^]*cleaned up\n[^]*cleaned up\nnot done within 100 ms\n$/)
   })
 
   test('05-test-your-handler', async () => {

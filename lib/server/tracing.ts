@@ -1,0 +1,33 @@
+/*
+ * Tracing: what happens to a request, told on channels of node:diagnostics_channel. Nobody listens as a
+ * rule; then a channel costs one look at a flag. What a subscriber throws becomes an uncaughtException of
+ * Node's, as on every such channel, and ends no request.
+ */
+import { channel } from 'node:diagnostics_channel'
+import type { AccessRecord } from './record.ts'
+import type { Request } from './request.ts'
+import type { Response } from './response.ts'
+
+/** What every message about a request holds. */
+export interface RequestMessage {
+  readonly request: Request
+  readonly response: Response
+}
+
+/** `gyre.request.error`: the handler has failed, or its client, or its time is over. */
+export interface ErrorMessage extends RequestMessage {
+  readonly error: unknown
+}
+
+/** `gyre.request.finish`: how it ended. */
+export interface FinishMessage
+  extends RequestMessage, Pick<AccessRecord, 'outcome' | 'status' | 'bytesIn' | 'bytesOut'> {}
+
+/** A handler is about to be called. Message: RequestMessage. */
+export const requestStart = channel('gyre.request.start')
+/** The head of the answer is about to be sent. Message: RequestMessage. */
+export const headSent = channel('gyre.request.headSent')
+/** Message: ErrorMessage. */
+export const requestError = channel('gyre.request.error')
+/** The exchange has ended. Message: FinishMessage. */
+export const requestFinish = channel('gyre.request.finish')
