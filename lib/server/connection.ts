@@ -101,7 +101,10 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
         if (next instanceof GyreError) return yield* this.refuse(next)
         if (next.method === 'CONNECT' && this.server.connect === null)
           return yield* this.refuse(new GyreError('GYRE_METHOD_REFUSED', 'CONNECT is for proxies'), NOTHING_ALLOWED)
-        if (!(yield* this.answer(next))) return
+        const run = this.begin(next).run()
+        // Where AsyncLocalStorage is in use, the stores of one request are not those of the next.
+        if (!(yield* this.kernel.contexts === null ? run : inFreshContext(run))) return yield* this.end(next)
+        this.idleAgain()
       }
     } catch (error) {
       this.abandon(error)
@@ -142,26 +145,25 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
     this.advance('upgraded')
   }
 
-  /** Answers one request. @returns whether there may be a next */
-  private *answer(head: RequestHead): Coroutine<boolean> {
-    const { limit } = this.server
+  private begin(head: RequestHead): Exchange {
+    // The time that runs is left running: it is cheaper to put off than to take back, and means nothing meanwhile.
     this.advance('headRead')
-    this.kernel.deadlines.cancel(this.deadline)
-    if (++this.served >= limit.requestsPerConnection) this.over = true
-    const exchange = (this.exchange = new Exchange(this, head))
-    // Where AsyncLocalStorage is in use, the stores of one request are not those of the next.
-    const run = exchange.run()
-    const goesOn = yield* this.kernel.contexts === null ? run : inFreshContext(run)
-    if (this.stream.closed || this.state === 'upgraded') return false
-    if (!goesOn) {
-      this.advance('lastAnswered')
-      // Where the client has asked for the end it sends nothing more; else something may be on its way.
-      yield* this.linger(head.keepAlive || head.framing !== 'none')
-      return false
-    }
+    if (++this.served >= this.server.limit.requestsPerConnection) this.over = true
+    return (this.exchange = new Exchange(this, head))
+  }
+
+  private idleAgain(): void {
+    const { limit } = this.server
     this.advance('answered')
     this.runFor(this.over ? limit.lastCallTime : limit.keepAliveTime)
-    return true
+  }
+
+  /** The answer to this request was the last. */
+  private *end(head: RequestHead): Coroutine<void> {
+    if (this.stream.closed || this.state === 'upgraded') return
+    this.advance('lastAnswered')
+    // Where the client has asked for the end it sends nothing more; else something may be on its way.
+    yield* this.linger(head.keepAlive || head.framing !== 'none')
   }
 
   private headBegun(): void {
