@@ -10,4 +10,4 @@ const server = createServer(function* (request, response) {
 
 const { url } = await server.listen({ port: Number(process.env['PORT'] ?? 8080), host: '127.0.0.1' })
 console.log(`listening on ${url}`)
-process.once('SIGTERM', () => void server.close())
+server.closeOnSignals()

@@ -28,4 +28,4 @@ function* count(_request: Request, response: Response) {
 const server = createServer(mount({ '/hash': hash, '/count': count }))
 const { url } = await server.listen({ port: Number(process.env['PORT'] ?? 8080), host: '127.0.0.1' })
 console.log(`listening on ${url}`)
-process.once('SIGTERM', () => void server.close())
+server.closeOnSignals()

@@ -42,4 +42,4 @@ const hosted: WsgiApp = (environ, startResponse) => {
 const server = createServer(mount({ '/': native, '/wsgi': wsgi(hosted) }))
 const { url } = await server.listen({ port: Number(process.env['PORT'] ?? 8080), host: '127.0.0.1' })
 console.log(`native handlers at ${url}  WSGI at ${url}wsgi  (Ctrl-C stops)`)
-for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => void server.close())
+server.closeOnSignals()

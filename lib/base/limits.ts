@@ -206,6 +206,8 @@ export const SIZES = {
   /** Bytes of a stream that are written before other tasks have their turn, and what each write counts as besides. */
   turn: 262_144,
   turnPerWrite: 4_096,
+  /** Connections turned away that get time to read why, at once. */
+  farewells: 256,
   /** Bytes that are read and dropped of a connection whose last answer is out. */
   lingerBytes: 4_194_304,
   /** Bytes that Node may hold for one connection, beyond what the operating system holds. */

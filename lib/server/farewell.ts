@@ -1,5 +1,7 @@
 /*
- * The last word to a connection that is none of ours: it is told why, and gets the time to read it.
+ * The last word to connections that are none of ours: they are told why, and get the time to read it.
+ * Only so many at once, because a flood of them is what they are turned away for; the others are told
+ * as far as that needs no waiting.
  */
 import { SIZES } from '../base/index.ts'
 import type { GyreError } from '../base/index.ts'
@@ -10,21 +12,40 @@ import type { Coroutine } from '../kernel/index.ts'
 import type { ServerContext } from './context.ts'
 import { Outgoing } from './outgoing.ts'
 
-/** Answers with an error and ends the connection, within `lingerTime`. */
-export function* farewell(stream: ByteStream, error: GyreError, server: ServerContext): Coroutine<void> {
-  try {
-    yield* withTimeout(server.limit.lingerTime, sayGoodbye(stream, Outgoing.refusal(error, server.dateLine())))
-  } catch {
-    // Gone, or too slow: there is no more to be done for it.
-  } finally {
-    stream.close()
+/** Where what they still send goes; nobody looks at it. */
+const waste = Buffer.allocUnsafe(SIZES.output)
+
+export class Farewells {
+  private readonly server: ServerContext
+  private underWay = 0
+
+  constructor(server: ServerContext) {
+    this.server = server
+  }
+
+  /** Answers with an error and ends the connection, within `lingerTime`. */
+  say(stream: ByteStream, error: GyreError): void {
+    const { server } = this
+    const answer = Buffer.from(Outgoing.refusal(error, server.dateLine()), 'latin1')
+    if (this.underWay >= SIZES.farewells) return sayAndLeave(stream, answer)
+    this.underWay++
+    server.kernel.spawn(this.sayAndLinger(stream, answer), { name: 'farewell' })
+  }
+
+  private *sayAndLinger(stream: ByteStream, answer: Buffer): Coroutine<void> {
+    try {
+      yield* withTimeout(this.server.limit.lingerTime, sayAndWait(stream, answer))
+    } catch {
+      // Gone, or too slow: there is no more to be done for it.
+    } finally {
+      this.underWay--
+      stream.close()
+    }
   }
 }
 
-/** Answers with an error as far as that needs no waiting, and ends the connection. */
-export function tryFarewell(stream: ByteStream, error: GyreError, server: ServerContext): void {
+function sayAndLeave(stream: ByteStream, answer: Buffer): void {
   try {
-    const answer = Buffer.from(Outgoing.refusal(error, server.dateLine()), 'latin1')
     stream.tryWrite(answer, 0, answer.length)
   } catch {
     // The client has gone already.
@@ -33,10 +54,9 @@ export function tryFarewell(stream: ByteStream, error: GyreError, server: Server
   }
 }
 
-function* sayGoodbye(stream: ByteStream, answer: string): Coroutine<void> {
-  yield* writeAll(stream, Buffer.from(answer, 'latin1'))
+function* sayAndWait(stream: ByteStream, answer: Buffer): Coroutine<void> {
+  yield* writeAll(stream, answer)
   stream.shutdown()
   // What it sent and we did not read would make the operating system reset it, and the answer with it.
-  const rest = Buffer.allocUnsafe(SIZES.output)
-  while ((yield* readSome(stream, rest)) !== END);
+  while ((yield* readSome(stream, waste)) !== END);
 }

@@ -14,7 +14,7 @@ import { OutputBudget } from './budget.ts'
 import { Connection } from './connection.ts'
 import type { ServerContext } from './context.ts'
 import { drain } from './drain.ts'
-import { farewell, tryFarewell } from './farewell.ts'
+import { Farewells } from './farewell.ts'
 import type { CloseReport, RunningRequest } from './drain.ts'
 import type { Handler } from './handler.ts'
 import { NoBody } from './incoming.ts'
@@ -62,6 +62,7 @@ export class Server implements ServerContext {
   private readonly log: Logger
   private readonly access: AccessWriter | null
   private readonly clients: AddressCounts
+  private readonly farewells = new Farewells(this)
   private readonly closingSoon = new AbortController()
   /** The tasks of all connections; each is kept by its Connection. */
   private readonly connections = new Set<Task>()
@@ -298,7 +299,7 @@ export class Server implements ServerContext {
     this.listeners.set(listener, address)
     listener.onRefused = (error, remote, plain) => {
       this.turnedAway(error, { remote, local: address, secure: false, tls: null })
-      if (plain !== null) this.kernel.spawn(farewell(plain, error, this), { name: 'farewell' })
+      if (plain !== null) this.farewells.say(plain, error)
     }
     this.kernel.spawn(this.acceptFrom(listener), { name: `accept ${address.url}` })
     return address
@@ -324,7 +325,7 @@ export class Server implements ServerContext {
   private turnAway(stream: ByteStream, error: GyreError): void {
     const { remote, local, tls } = stream
     this.turnedAway(error, { remote, local, secure: tls !== null, tls })
-    tryFarewell(stream, error, this)
+    this.farewells.say(stream, error)
   }
 
   /** A connection has come to nothing before its first request. */

@@ -50,20 +50,20 @@ async function send(bytes: string): Promise<string> {
   })
 }
 
-describe('faults that the kit has found, and that are still there', () => {
+describe('faults that the kit has found', () => {
   // RFC 9112 section 5: whitespace after a value is no part of it. llhttp 9.3.0 refuses this tab (9.4.0 does not).
   test.fails('a tab after the value of Content-Length', async () => {
     const head = 'POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 5\t\r\n\r\n'
     expect(await send(`${head}abcde`)).toMatch(/ 200 OK\r\n[^]*abcde$/)
   })
   // RFC 9112 section 9.6: closing on a client that is still sending may lose the answer.
-  test.fails('a client that is turned away while it sends can read why', async () => {
+  test('a client that is turned away while it sends can read why', async () => {
     const { server, connect } = await serve(app, { limits: { connections: 1 } })
     await connect()
     await eventually(() => server.statistics().connections === 1)
     expect((await inject(server)).status).toBe(503)
   })
-  test.fails('a server that was closed takes no connections', async () => {
+  test('a server that was closed takes no connections', async () => {
     const { server } = await serve(app)
     await server.close()
     await expect(inject(server)).rejects.toThrow()
