@@ -141,10 +141,14 @@ export class Scope implements Expiring {
 
   /** @returns true for the cancel of this scope, and of those that it lies in */
   isReachedBy(error: unknown): error is Cancelled {
-    if (!(error instanceof Cancelled)) return false
+    return error instanceof Cancelled && this.liesIn(error.scope)
+  }
+
+  /** @returns true for the scope itself, and for those around it */
+  liesIn(other: Scope): boolean {
     // eslint-disable-next-line @typescript-eslint/no-this-alias -- the first link of a chain
     let scope: Scope | null = this
-    while (scope !== null && scope !== error.scope) scope = scope.outer
+    while (scope !== null && scope !== other) scope = scope.outer
     return scope !== null
   }
 

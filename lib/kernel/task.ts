@@ -13,8 +13,7 @@ import type { Kernel } from './kernel.ts'
 import type { Coroutine, Operation } from './operation.ts'
 import { ParkingLot } from './parking.ts'
 import { promiseOf } from './promises.ts'
-import { InnerScope, Scope } from './scope.ts'
-import type { Cancelled } from './scope.ts'
+import { Cancelled, InnerScope, Scope } from './scope.ts'
 import { park } from './traps.ts'
 import type { Trap } from './traps.ts'
 
@@ -135,6 +134,7 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
   wakeThrow(error: unknown): void {
     this.wake(error)
     this.throwing = true
+    if (error instanceof Cancelled) this.noteTold(error)
   }
 
   /** Finds the cancel that reaches the task where it is now, and interrupts its wait if it has not been told. */
@@ -179,9 +179,12 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
     let found: Scope | null = this.scope
     while (found !== null && !found.isOwn(error)) found = found.shielded ? null : found.outer
     if (found === null) return
-    this.told = found
-    for (let scope = this.scope; scope !== found && scope instanceof InnerScope; scope = scope.outer as Scope)
+    for (let scope = this.scope; scope instanceof InnerScope; scope = scope.outer as Scope) {
       scope.leaving = true
+      if (scope === found) break
+    }
+    // Who was told of a cancel from further out is on the way there: that remains so when this one has been left.
+    if (this.told === null || !found.liesIn(this.told)) this.told = found
   }
 
   /** The run is over. For the kernel alone. */

@@ -11,6 +11,7 @@ import {
   currentTask,
   giveWay,
   nursery,
+  operationOf,
   park,
   ParkingLot,
   shield,
@@ -18,7 +19,7 @@ import {
   withScope,
   withTimeout,
 } from '../../lib/kernel/index.ts'
-import type { Coroutine, Nursery, Operation, Task } from '../../lib/kernel/index.ts'
+import type { Coroutine, Nursery, Operation, Runnable, Task } from '../../lib/kernel/index.ts'
 import { MockHost, resultOf, runMock } from '../support/mock-host.ts'
 import { cases } from './law-program.ts'
 import { runProgram } from './law-run.ts'
@@ -122,6 +123,40 @@ describe('cleanup', () => {
       })
     })
     expect(log).toEqual(['clean'])
+  })
+
+  test('is not broken off by a cancel that came first by way of a task which it had joined', () => {
+    const log: string[] = []
+    runMock(function* () {
+      const { kernel } = currentTask()
+      const victim = kernel.spawn(function* () {
+        const part = kernel.spawn(sleep(1000), { scope: currentTask() })
+        yield* cleaning(log, withTimeout(1, waitBoth(sleep(1000), part)))
+      })
+      yield* sleep(1)
+      victim.cancel()
+    })
+    expect(log).toEqual(['clean'])
+  })
+
+  test('goes on where a piece of it has joined what an inner cancel had ended', () => {
+    const log: string[] = []
+    runMock(function* () {
+      const { kernel } = currentTask()
+      const inside = withScope(function* (inner) {
+        const part = kernel.spawn(waitBoth(shield(sleep(5)), sleep(1000)), { scope: inner })
+        const ending = function* (): Coroutine<void> {
+          inner.cancel()
+          yield* sleep(10)
+          yield* waitEnd(part)
+        }
+        yield* cleaning(log, waitBoth(sleep(1000), ending))
+      })
+      const victim = kernel.spawn(cleaning(log, inside))
+      yield* sleep(1)
+      victim.cancel()
+    })
+    expect(log).toEqual(['clean', 'clean'])
   })
 
   test('has no longer than the grace of the outer cancel, also where an inner scope is cancelled late', () => {
@@ -412,6 +447,15 @@ function* stubborn(): Coroutine<never> {
     } catch {
       // Go on regardless.
     }
+  }
+}
+
+/** The second whatever becomes of the first. */
+function* waitBoth(first: Operation<unknown>, second: Runnable<unknown>): Coroutine<void> {
+  try {
+    yield* first
+  } finally {
+    yield* operationOf(second)
   }
 }
 
