@@ -38,7 +38,7 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
   /** No request is read after the one that runs, or, of an idle connection, after the next. */
   over = false
   /** What keeps the count of the client's connections; null where they are not counted. */
-  readonly address: string | null
+  private readonly address: string | null
   private readonly deadline: Deadline
   private state: ConnectionState = 'idle'
   /** Nothing more is waited for. */
@@ -120,7 +120,7 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
       this.close()
     }
     this.exchange?.settle()
-    this.server.connectionEnded(task, this)
+    this.server.connectionEnded(task, this.address)
   }
 
   /** No further request is to be served. An idle connection waits a little for one that is on its way. */

@@ -5,7 +5,6 @@ import type { Limits } from '../base/index.ts'
 import type { Endpoint } from '../io/index.ts'
 import type { Kernel, Task } from '../kernel/index.ts'
 import type { OutputBudget } from './budget.ts'
-import type { Connection } from './connection.ts'
 import type { Handler } from './handler.ts'
 import type { NoBody } from './incoming.ts'
 import type { Request } from './request.ts'
@@ -26,8 +25,8 @@ export interface ServerContext {
   readonly noBody: NoBody
   /** The line of the Date field. */
   dateLine(): string
-  /** The task of a connection has ended. */
-  connectionEnded(task: Task, connection: Connection): void
+  /** The task of a connection has ended. @param address - what its client was counted under; null where it was not */
+  connectionEnded(task: Task, address: string | null): void
   /** A request has ended: it is counted, and written down. */
   settle(settlement: Settlement): void
   /** Has a failure logged. */

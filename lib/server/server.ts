@@ -278,9 +278,9 @@ export class Server implements ServerContext {
     }
   }
 
-  connectionEnded(task: Task, connection: Connection): void {
+  connectionEnded(task: Task, address: string | null): void {
     this.scope.leave(task)
-    this.clients.leave(connection.address)
+    this.clients.leave(address)
     if (this.connections.size === 0) this.empty.wakeAll()
   }
 
