@@ -2,7 +2,7 @@
  * The toolbox around tasks: ends and links, joining, killing, groups.
  */
 import { describe, expect, test } from 'vitest'
-import { currentTask, giveWay, shield, sleep, withScope } from '../../lib/kernel/index.ts'
+import { currentTask, giveWay, nursery, shield, sleep, withScope } from '../../lib/kernel/index.ts'
 import type { Coroutine, Operation, Scope, Task } from '../../lib/kernel/index.ts'
 import {
   Event,
@@ -391,6 +391,17 @@ describe('TaskGroup', () => {
       expect(task.state).toBe('cancelled')
       expect(() => group?.spawn(sleep(1))).toThrow('takes no more tasks')
     })
+  })
+
+  test('may have its tasks in a nursery, which waits for them', () => {
+    const { elapsed } = checkMock(function* () {
+      yield* nursery(function* (children) {
+        const group = new TaskGroup({ scope: children.scope })
+        group.spawn(sleep(10))
+        yield* giveWay()
+      })
+    })
+    expect(elapsed).toBe(10)
   })
 
   test('is listed, cancelled and killed as one', () => {
