@@ -4,7 +4,7 @@
  */
 import { GyreError } from '../base/index.ts'
 import { Kernel, operationOf, sleep } from '../kernel/index.ts'
-import type { Runnable, SpawnOptions, Task } from '../kernel/index.ts'
+import type { Coroutine, Runnable, SpawnOptions, Task } from '../kernel/index.ts'
 import { FdListener } from './epoll/listener.ts'
 import { EpollPoller } from './epoll/poller.ts'
 import { openSocket } from './epoll/socket.ts'
@@ -83,10 +83,12 @@ export function spawn<T>(work: Runnable<T>, options?: SpawnOptions): Task<T> {
  * ```
  */
 export function spawnLater<T>(delay: number, work: Runnable<T>, options?: SpawnOptions): Task<T> {
-  return spawn(function* () {
-    yield* sleep(delay)
-    return yield* operationOf(work)
-  }, options)
+  return spawn(later(delay, work), options)
+}
+
+function* later<T>(delay: number, work: Runnable<T>): Coroutine<T> {
+  yield* sleep(delay)
+  return yield* operationOf(work)
 }
 
 /** How connections are encrypted, and how long a handshake may take, in milliseconds. */

@@ -13,6 +13,17 @@ import type { Waitable } from './ready.ts'
 export type TaskEnding<T> =
   { readonly state: 'done'; readonly value: T } | { readonly state: 'failed' | 'cancelled'; readonly error: unknown }
 
+/**
+ * Calls back when a task has ended, for good: a link that is never taken back. The failure of the task
+ * still counts as unobserved.
+ */
+export function onEnd(task: Task, listener: () => void): void {
+  const { observed } = task
+  task.whenEnded(listener)
+  task.observed = observed
+}
+
+// Only for links that may be taken back: a WeakMap costs the collector much, for each of its keys.
 const links = new WeakMap<Task, Listeners>()
 
 /**
@@ -65,11 +76,10 @@ export function link<T>(task: Task<T>, listener: (task: Task<T>) => void): () =>
   }
   let listeners = links.get(task)
   if (listeners === undefined) {
-    listeners = new Listeners()
-    links.set(task, listeners)
-    const { observed } = task
-    task.whenEnded(() => listeners?.tell())
-    task.observed = observed
+    const made = new Listeners()
+    listeners = made
+    links.set(task, made)
+    onEnd(task, () => made.tell())
   }
   return listeners.add(call)
 }

@@ -5,7 +5,7 @@
 import { GyreError } from '../base/index.ts'
 import { Spot, currentTask, park, sleep } from '../kernel/index.ts'
 import type { Coroutine, Operation, Scope, Task } from '../kernel/index.ts'
-import { link } from './endings.ts'
+import { onEnd } from './endings.ts'
 
 /** How work is repeated. */
 export interface EveryOptions {
@@ -96,15 +96,11 @@ export class PeriodicCallback implements Operation<never>, Disposable {
     this.rounds++
     const task = outer.kernel.spawn(this.work, { name: this.name, scope: outer })
     const spot = new Spot(`a round of ${this.name}`)
-    const unlink = link(task, () => {
+    onEnd(task, () => {
       if (task.state === 'failed') this.failures++
       spot.wake()
     })
-    try {
-      yield* park(spot)
-    } finally {
-      unlink()
-    }
+    yield* park(spot)
   }
 
   /** @returns what it has done so far */

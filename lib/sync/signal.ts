@@ -3,7 +3,7 @@
  * signal that aborts when work is cancelled.
  */
 import { operationOf, park, withScope } from '../kernel/index.ts'
-import type { Coroutine, Operation, Runnable, Task, Trap } from '../kernel/index.ts'
+import type { Coroutine, Operation, Runnable, Scope, Task, Trap } from '../kernel/index.ts'
 
 /**
  * Does work until a signal aborts; then the work is cancelled, with all its cleanup.
@@ -24,17 +24,19 @@ import type { Coroutine, Operation, Runnable, Task, Trap } from '../kernel/index
  */
 export function* withSignal<T>(signal: AbortSignal, work: Runnable<T>): Coroutine<T> {
   signal.throwIfAborted()
-  const result = yield* withScope(function* (scope) {
-    const abort = (): void => scope.cancel('an AbortSignal has aborted')
-    signal.addEventListener('abort', abort)
-    try {
-      return { value: yield* operationOf(work) }
-    } finally {
-      signal.removeEventListener('abort', abort)
-    }
-  })
+  const result = yield* withScope((scope) => untilAborted(signal, work, scope))
   if (result !== undefined) return result.value
   throw signal.reason
+}
+
+function* untilAborted<T>(signal: AbortSignal, work: Runnable<T>, scope: Scope): Coroutine<{ readonly value: T }> {
+  const abort = (): void => scope.cancel('an AbortSignal has aborted')
+  signal.addEventListener('abort', abort)
+  try {
+    return { value: yield* operationOf(work) }
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
 }
 
 /**
@@ -52,21 +54,23 @@ export function* withSignal<T>(signal: AbortSignal, work: Runnable<T>): Coroutin
  * ```
  */
 export function* abortable<T>(work: (signal: AbortSignal) => Operation<T>): Coroutine<T> {
-  const watch = new Watch()
-  const result = yield* withScope(function* (scope) {
-    // A task beside the work, in the same scope: a cancel undoes its wait before any code of the work runs.
-    scope.kernel.spawn(watch.run(), { scope, name: 'abort signal' })
-    try {
-      return { value: yield* work(watch.controller.signal) }
-    } catch (error) {
-      watch.controller.abort(error)
-      throw error
-    } finally {
-      watch.end()
-    }
-  })
+  const result = yield* withScope((scope) => watched(work, scope))
   // The scope is nobody else's, so nothing has cancelled it.
   return (result as { value: T }).value
+}
+
+function* watched<T>(work: (signal: AbortSignal) => Operation<T>, scope: Scope): Coroutine<{ readonly value: T }> {
+  const watch = new Watch()
+  // A task beside the work, in the same scope: a cancel undoes its wait before any code of the work runs.
+  scope.kernel.spawn(watch.run(), { scope, name: 'abort signal' })
+  try {
+    return { value: yield* work(watch.controller.signal) }
+  } catch (error) {
+    watch.controller.abort(error)
+    throw error
+  } finally {
+    watch.end()
+  }
 }
 
 /** Waits for nothing but to be cancelled. */

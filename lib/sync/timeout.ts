@@ -2,7 +2,6 @@
  * A time limit that is no error: when the time is over, the work is cancelled and a value stands for its
  * result. `withTimeout` of the kernel is the form that throws.
  */
-import { GyreError } from '../base/index.ts'
 import { withScope } from '../kernel/index.ts'
 import type { Coroutine, Operation, Scope } from '../kernel/index.ts'
 
@@ -17,6 +16,7 @@ export type ScopedWork<T> = Operation<T> | ((scope: Scope) => Operation<T>)
  *   the limit off
  * @param otherwise - what to return when the time is over; every `finally` of the work has run by then
  * @returns what the work returns, or `otherwise`
+ * @throws GyreError `GYRE_TASK_MISUSE` for NaN
  * @example
  * ```ts
  * const mail = new Queue<string>()
@@ -26,11 +26,12 @@ export type ScopedWork<T> = Operation<T> | ((scope: Scope) => Operation<T>)
 export function moveOnAfter<T>(duration: number, work: ScopedWork<T>): Coroutine<T | undefined>
 export function moveOnAfter<T, D>(duration: number, work: ScopedWork<T>, otherwise: D): Coroutine<T | D>
 export function* moveOnAfter<T, D>(duration: number, work: ScopedWork<T>, otherwise?: D): Coroutine<T | D | undefined> {
-  if (Number.isNaN(duration))
-    throw new GyreError('GYRE_TASK_MISUSE', 'a time limit needs a number of milliseconds, not NaN')
-  const result = yield* withScope(function* (scope) {
-    scope.cancelAt(scope.kernel.host.now() + duration, `not done within ${duration} ms`)
-    return { value: yield* typeof work === 'function' ? work(scope) : work }
-  })
+  const result = yield* withScope((scope) => limited(duration, work, scope))
   return result === undefined ? otherwise : result.value
+}
+
+/** In a box, so that a result of undefined is told from none. */
+function* limited<T>(duration: number, work: ScopedWork<T>, scope: Scope): Coroutine<{ readonly value: T }> {
+  scope.cancelAt(scope.kernel.host.now() + duration, `not done within ${duration} ms`)
+  return { value: yield* typeof work === 'function' ? work(scope) : work }
 }

@@ -1,10 +1,13 @@
 /*
  * Several operations side by side, as one: `all` wants every result, `race` the first. Both run them as
  * children of a nursery, so when they return nothing of them runs on.
+ *
+ * The generators are functions of this file and not closures: V8 makes a new map for each generator
+ * closure that is called, which costs more than the task that runs it.
  */
 import { GyreError } from '../base/index.ts'
 import { nursery, operationOf } from '../kernel/index.ts'
-import type { Coroutine, Operation, Runnable } from '../kernel/index.ts'
+import type { Coroutine, Nursery, Operation, Runnable } from '../kernel/index.ts'
 
 /** Operations in a list, or by name. */
 export type Works = readonly Runnable<unknown>[] | Readonly<Record<string, Runnable<unknown>>>
@@ -35,19 +38,24 @@ export type Winner<W> = { [Key in keyof W]: { readonly name: Key; readonly value
 export function all<const W extends readonly Runnable<unknown>[]>(works: W): Coroutine<ResultsOf<W>>
 export function all<const W extends Readonly<Record<string, Runnable<unknown>>>>(works: W): Coroutine<ResultsOf<W>>
 export function* all(works: Works): Coroutine<unknown> {
-  const results: Record<string, unknown> | unknown[] = Array.isArray(works) ? [] : {}
   const names = Object.keys(works)
-  // Every name has its place beforehand, so that a record keeps its order.
-  for (const name of names) (results as Record<string, unknown>)[name] = undefined
-  yield* nursery(function* (children) {
-    for (const name of names) {
-      const work = (works as Record<string, Runnable<unknown>>)[name] as Runnable<unknown>
-      children.spawn(function* () {
-        ;(results as Record<string, unknown>)[name] = yield* operationOf(work)
-      }, name)
-    }
-  })
-  return results
+  const values = new Array<unknown>(names.length)
+  yield* nursery((children) => spawnAll(children, names, Object.values(works), values))
+  return Array.isArray(works) ? values : Object.fromEntries(names.map((name, index) => [name, values[index]]))
+}
+
+function* spawnAll(
+  children: Nursery,
+  names: readonly string[],
+  works: readonly Runnable<unknown>[],
+  values: unknown[],
+): Coroutine<void> {
+  for (let index = 0; index < works.length; index++)
+    children.spawn(keep(works[index] as Runnable<unknown>, values, index), names[index])
+}
+
+function* keep(work: Runnable<unknown>, values: unknown[], index: number): Coroutine<void> {
+  values[index] = yield* operationOf(work)
 }
 
 /**
@@ -71,17 +79,29 @@ export function race<const W extends Readonly<Record<string, Runnable<unknown>>>
 export function* race(works: Works): Coroutine<unknown> {
   const names = Object.keys(works)
   if (names.length === 0) throw new GyreError('GYRE_TASK_MISUSE', 'a race of none would never end')
-  let winner: { name: string; value: unknown } | undefined
-  yield* nursery(function* (children) {
-    for (const name of names) {
-      const work = (works as Record<string, Runnable<unknown>>)[name] as Runnable<unknown>
-      children.spawn(function* () {
-        const value = yield* operationOf(work)
-        if (winner !== undefined) return
-        winner = { name, value }
-        children.cancel('another was first')
-      }, name)
-    }
-  })
-  return Array.isArray(works) ? winner?.value : winner
+  const finish: Finish = { winner: undefined }
+  yield* nursery((children) => startRace(children, names, Object.values(works), finish))
+  return Array.isArray(works) ? finish.winner?.value : finish.winner
+}
+
+/** Where a race ends. */
+interface Finish {
+  winner: { readonly name: string; readonly value: unknown } | undefined
+}
+
+function* startRace(
+  children: Nursery,
+  names: readonly string[],
+  works: readonly Runnable<unknown>[],
+  finish: Finish,
+): Coroutine<void> {
+  for (const [index, name] of names.entries())
+    children.spawn(runner(children, name, works[index] as Runnable<unknown>, finish), name)
+}
+
+function* runner(children: Nursery, name: string, work: Runnable<unknown>, finish: Finish): Coroutine<void> {
+  const value = yield* operationOf(work)
+  if (finish.winner !== undefined) return
+  finish.winner = { name, value }
+  children.cancel('another was first')
 }

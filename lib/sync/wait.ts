@@ -144,13 +144,14 @@ function* collect<O extends Waitable | Task>(
   if (Number.isNaN(timeout) || !(count > 0))
     throw new GyreError('GYRE_TASK_MISUSE', 'timeout is a number of milliseconds, count a number above 0')
   using completion = new Completion(objects)
-  function* collecting(): Coroutine<void> {
-    for (let left = count; left > 0; left--) {
-      const got = yield* completion.next()
-      if (got.done === true) return
-      take(got.value)
-    }
+  if (timeout === Infinity) yield* takeEach(completion, count, take)
+  else yield* moveOnAfter(timeout, takeEach(completion, count, take))
+}
+
+function* takeEach<O>(source: Source<O>, count: number, take: (object: O) => void): Coroutine<void> {
+  for (let left = count; left > 0; left--) {
+    const got = yield* source.next()
+    if (got.done === true) return
+    take(got.value)
   }
-  if (timeout === Infinity) yield* collecting()
-  else yield* moveOnAfter(timeout, collecting)
 }
