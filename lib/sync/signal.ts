@@ -2,7 +2,7 @@
  * Bridges to AbortSignal, the cancel of the promise world: work that ends when a signal aborts, and a
  * signal that aborts when work is cancelled.
  */
-import { operationOf, park, withScope } from '../kernel/index.ts'
+import { Cancelled, operationOf, park, withScope } from '../kernel/index.ts'
 import type { Coroutine, Operation, Runnable, Scope, Task, Trap } from '../kernel/index.ts'
 
 /**
@@ -41,7 +41,7 @@ function* untilAborted<T>(signal: AbortSignal, work: Runnable<T>, scope: Scope):
 
 /**
  * Does work that is handed an AbortSignal, for calls that take one. The signal aborts at the moment when a
- * cancel reaches the work, and when the work throws; not when it is done.
+ * cancel reaches the work (with an AbortError), and when the work throws (with its error); not when it is done.
  *
  * @param work - is handed the signal
  * @returns what the work returns
@@ -66,7 +66,8 @@ function* watched<T>(work: (signal: AbortSignal) => Operation<T>, scope: Scope):
   try {
     return { value: yield* work(watch.controller.signal) }
   } catch (error) {
-    watch.controller.abort(error)
+    // The same reason as where the watch is quicker, for a cancel: the AbortError that promises expect.
+    watch.controller.abort(error instanceof Cancelled ? undefined : error)
     throw error
   } finally {
     watch.end()

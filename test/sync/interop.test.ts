@@ -142,7 +142,7 @@ describe('abortable', () => {
           yield* sleep(10)
         }),
       )
-      expect([result, kept?.aborted]).toEqual([undefined, true])
+      expect([result, kept?.aborted, (kept?.reason as Error).name]).toEqual([undefined, true, 'AbortError'])
     })
   })
 
