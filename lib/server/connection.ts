@@ -85,6 +85,7 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
   *serve(): Coroutine<void> {
     const task = currentTask()
     task.cork = this.outlet
+    const { locals } = task
     const { reader, stream } = this
     try {
       for (;;) {
@@ -104,6 +105,8 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
         const run = this.begin(next).run()
         // Where AsyncLocalStorage is in use, the stores of one request are not those of the next.
         if (!(yield* this.kernel.contexts === null ? run : inFreshContext(run))) return yield* this.end(next)
+        // What a handler has set in task locals was its request's.
+        task.locals = locals
         this.idleAgain()
       }
     } catch (error) {

@@ -3,7 +3,7 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { describe, expect, test } from 'vitest'
-import { sleep } from '../../lib/index.ts'
+import { TaskLocal, sleep } from '../../lib/index.ts'
 import type { Handler } from '../../lib/index.ts'
 import { answers } from '../support/client.ts'
 import { eventually, serve } from '../support/serve.ts'
@@ -62,4 +62,17 @@ describe.each(Object.entries(handlers))('%s', (_kind, handler) => {
       { body: 'nothing /two /two /two /two' },
     ])
   })
+})
+
+test('a task local that a handler has set is gone with its request', async () => {
+  const name = new TaskLocal('nobody')
+  const { exchange } = await serve((request, response) => {
+    const before = name.get()
+    name.set(request.path)
+    response.text(`${before} ${name.get()}`)
+  })
+  const got = await exchange(
+    'GET /one HTTP/1.1\r\nHost: a\r\n\r\nGET /two HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
+  )
+  expect(got.map(({ body }) => body)).toEqual(['nobody /one', 'nobody /two'])
 })
