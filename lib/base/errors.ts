@@ -182,10 +182,13 @@ export function statusOf(error: unknown): number {
   return ERRORS.GYRE_HANDLER_FAILED.status
 }
 
-/** @returns what a thrown value says of itself; never throws, whatever it is */
-export function describeError(error: unknown): string {
+/**
+ * @param part - what of an Error is wanted
+ * @returns what a thrown value says of itself; never throws, whatever it is
+ */
+export function describeError(error: unknown, part: 'message' | 'stack' = 'message'): string {
   try {
-    return error instanceof Error ? error.message : String(error)
+    return String(error instanceof Error ? (error[part] ?? error.message) : error)
   } catch {
     // An object without prototype, or with a toString of its own that fails.
     return 'something that cannot be written down'

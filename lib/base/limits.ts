@@ -220,6 +220,8 @@ export const SIZES = {
   unsent: 524_288,
   /** TLS handshakes that are under way at one listener at once; each holds some 50 KB. */
   handshakes: 1_024,
+  /** Milliseconds of the longest timer of Node; 25 days. */
+  longestTimer: 2_147_483_647,
   /** Milliseconds in a second. */
   second: 1_000,
   /** Events taken from one epoll_wait. */

@@ -13,6 +13,7 @@
  * Records that serve nobody are counted; when they are the larger half, one pass throws them out, so
  * that a million timers set and cancelled do not stay in memory until their times come.
  */
+import { GyreError } from '../base/index.ts'
 
 /** What is told when its deadline has passed. */
 export interface Expiring {
@@ -61,9 +62,11 @@ export class Deadlines {
   /**
    * Sets a deadline, or moves it.
    *
-   * @param at - milliseconds of the host's clock
+   * @param at - milliseconds of the host's clock; Infinity takes it back
+   * @throws GyreError `GYRE_TASK_MISUSE` for NaN
    */
   set(deadline: Timer, at: number): void {
+    if (!(at < Infinity)) return this.setToNever(deadline, at)
     const served = deadline.at !== Infinity
     deadline.at = at
     if (at >= deadline.queued) {
@@ -79,6 +82,11 @@ export class Deadlines {
     if (deadline.at === Infinity) return
     deadline.at = Infinity
     this.addIdle()
+  }
+
+  private setToNever(deadline: Timer, at: number): void {
+    if (Number.isNaN(at)) throw new GyreError('GYRE_TASK_MISUSE', 'a deadline needs a number of milliseconds, not NaN')
+    this.cancel(deadline)
   }
 
   /** One more record serves nobody. */

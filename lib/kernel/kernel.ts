@@ -14,6 +14,7 @@ import { Deadlines } from './deadlines.ts'
 import type { Host, Poller } from './host.ts'
 import { operationOf } from './operation.ts'
 import type { Operation, Runnable } from './operation.ts'
+import { yieldedByMistake } from './promises.ts'
 import { ReadyRing } from './ring.ts'
 import type { Scope } from './scope.ts'
 import { Task, setCurrentTask } from './task.ts'
@@ -184,11 +185,7 @@ export class Kernel implements TaskKeeper {
       trap.enter(task)
     } catch (error) {
       // The wait could not begin: the task is told there and then.
-      task.wakeThrow(
-        isTrap(trap)
-          ? error
-          : new GyreError('GYRE_TASK_MISUSE', 'a task may only yield traps: use yield* instead of yield'),
-      )
+      task.wakeThrow(isTrap(trap) ? error : yieldedByMistake(trap))
     }
   }
 
@@ -204,8 +201,11 @@ export class Kernel implements TaskKeeper {
       `task ${task.name} was cancelled and went on waiting for ${isTrap(trap) ? trap.reason : 'something'}`,
       task.cancelledBy?.cancelled,
     )
-    const { cancelledBy } = task
     this.host.unobserved(error, task)
+    // Where it was only a stretch of it that was cancelled, all of it is now: that is not reported once more.
+    const cancelled = task.cancelledBy?.cancelled
+    const reached = task.isReachedBy(cancelled)
+    if (!reached) task.cancel('it was dropped')
     task.abandonScopes()
     try {
       // The last `finally` blocks that it is in still run, as far as they do not wait.
@@ -214,7 +214,7 @@ export class Kernel implements TaskKeeper {
       this.host.unobserved(failure, task)
     }
     task.abandonScopes()
-    this.finish(task, true, cancelledBy?.cancelled)
+    this.finish(task, true, reached ? cancelled : task.cancelled)
   }
 
   /** A task that nobody keeps has ended. */

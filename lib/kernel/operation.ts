@@ -5,6 +5,7 @@
  */
 import type { Kernel } from './kernel.ts'
 import type { Scope } from './scope.ts'
+import type { Task } from './task.ts'
 import type { Trap } from './traps.ts'
 
 /** A computation that may wait. `yield*` it. Every generator of traps is one. */
@@ -38,6 +39,20 @@ export abstract class Awaitable<T> implements Operation<T>, PromiseLike<T> {
     fulfilled?: ((value: T) => A | PromiseLike<A>) | null,
     rejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    return this.kernel.spawn(this, { scope: this.scope }).then(fulfilled, rejected)
+    return this.start().then(fulfilled, rejected)
+  }
+
+  /** As `then`, for errors alone. */
+  catch<B = never>(rejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<T | B> {
+    return this.start().catch(rejected)
+  }
+
+  /** As `then`, for whatever comes of it. */
+  finally(settled?: (() => void) | null): Promise<T> {
+    return this.start().finally(settled)
+  }
+
+  private start(): Task<T> {
+    return this.kernel.spawn(this, { scope: this.scope })
   }
 }

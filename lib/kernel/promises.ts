@@ -2,10 +2,11 @@
  * The bridge between tasks and promises, both ways, and the only file of the kernel that knows
  * promises at all.
  */
-import { Spot } from './parking.ts'
+import { GyreError } from '../base/index.ts'
 import type { Coroutine } from './operation.ts'
 import type { Task } from './task.ts'
 import { park } from './traps.ts'
+import type { Trap } from './traps.ts'
 
 /** @returns a promise that settles as the task ends */
 export function promiseOf<T>(task: Task<T>): Promise<T> {
@@ -17,6 +18,48 @@ export function promiseOf<T>(task: Task<T>): Promise<T> {
       else resolve(result as T)
     })
   })
+}
+
+/** A wait for what a promise brings. It may bring it before anybody waits: some thenables call back at once. */
+class Settling<T> implements Trap {
+  readonly reason = 'a promise'
+  private task: Task | null = null
+  private state: 'pending' | 'fulfilled' | 'rejected' = 'pending'
+  private result: unknown = undefined
+
+  constructor(promise: PromiseLike<T>) {
+    promise.then(
+      (value) => {
+        this.settle('fulfilled', value)
+      },
+      (error: unknown) => {
+        this.settle('rejected', error)
+      },
+    )
+  }
+
+  enter(task: Task): void {
+    this.task = task
+    if (this.state !== 'pending') this.wake(task)
+  }
+
+  undo(): void {
+    this.task = null
+  }
+
+  /** What it brings counts once; where the wait was cancelled, nobody is there any more. */
+  private settle(state: 'fulfilled' | 'rejected', result: unknown): void {
+    if (this.state !== 'pending') return
+    this.state = state
+    this.result = result
+    if (this.task !== null) this.wake(this.task)
+  }
+
+  private wake(task: Task): void {
+    this.task = null
+    if (this.state === 'fulfilled') task.wake(this.result)
+    else task.wakeThrow(this.result)
+  }
 }
 
 /**
@@ -31,11 +74,18 @@ export function promiseOf<T>(task: Task<T>): Promise<T> {
  * ```
  */
 export function* waitPromise<T>(promise: PromiseLike<T>): Coroutine<T> {
-  const spot = new Spot('a promise')
-  // If the spot is empty by then, the wait was cancelled: wake() and wakeThrow() find nobody.
-  promise.then(
-    (value) => void spot.wake(value),
-    (error: unknown) => void spot.wakeThrow(error),
-  )
-  return yield* park<T>(spot)
+  return yield* park<T>(new Settling(promise))
+}
+
+/**
+ * For the kernel: what to throw where something was yielded that is no trap. Of a promise the rejection becomes
+ * the cause, and does not end the process as one that nobody handles.
+ */
+export function yieldedByMistake(value: unknown): GyreError {
+  const error = new GyreError('GYRE_TASK_MISUSE', 'a task may only yield traps: use yield* instead of yield')
+  if (value instanceof Promise)
+    value.catch((reason: unknown) => {
+      Object.defineProperty(error, 'cause', { value: reason, configurable: true, writable: true })
+    })
+  return error
 }

@@ -35,6 +35,7 @@ import type { Task } from './task.ts'
  */
 export class Cancelled extends Error {
   readonly code = 'GYRE_CANCELLED'
+  readonly #brand = true
   /** The scope that was cancelled. */
   readonly scope: Scope
 
@@ -42,6 +43,11 @@ export class Cancelled extends Error {
     super(`cancelled: ${reason}`)
     this.name = 'Cancelled'
     this.scope = scope
+  }
+
+  /** As instanceof; but of a thrown proxy no trap is called, which might throw itself. */
+  static is(error: unknown): error is Cancelled {
+    return typeof error === 'object' && error !== null && #brand in error
   }
 }
 
@@ -141,7 +147,7 @@ export class Scope implements Expiring {
 
   /** @returns true for the cancel of this scope, and of those that it lies in */
   isReachedBy(error: unknown): error is Cancelled {
-    return error instanceof Cancelled && this.liesIn(error.scope)
+    return Cancelled.is(error) && this.liesIn(error.scope)
   }
 
   /** @returns true for the scope itself, and for those around it */
@@ -154,7 +160,7 @@ export class Scope implements Expiring {
 
   /** @returns true for the cancel of this scope alone */
   isOwn(error: unknown): error is Cancelled {
-    return error instanceof Cancelled && error.scope === this
+    return Cancelled.is(error) && error.scope === this
   }
 
   /** @returns whether the task, which lies in this scope, was told of a cancel and is on its way out */
@@ -261,6 +267,8 @@ export class InnerScope extends Scope {
     // Cleanup that runs in the grace of an outer cancel is not told of that one again, only because a
     // scope inside it was cancelled as well.
     if (this.owner.told === this) this.owner.told = this.toldBefore
+    // It has unwound, however often it was refused: that is not held against it later.
+    if (this.graceOver) this.owner.refusals = 0
     if (this.shielded || this.cancelled !== null) this.owner.noticeCancel()
     this.endTasks()
   }

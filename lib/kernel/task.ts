@@ -82,7 +82,7 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
   told: Scope | null = null
   /** What surrounds the task's code; null as long as it makes no difference. */
   context: Context | null = null
-  /** How often the task was refused a wait after its grace was over. */
+  /** How often the task was refused a wait, after a grace was over, in the scope that it is still in. */
   refusals = 0
   /** What TaskLocal keeps. Never changed, only replaced; a task starts with that of the one that spawns it. */
   locals: ReadonlyMap<object, unknown> | null
@@ -134,7 +134,7 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
   wakeThrow(error: unknown): void {
     this.wake(error)
     this.throwing = true
-    if (error instanceof Cancelled) this.noteTold(error)
+    if (Cancelled.is(error)) this.noteTold(error)
   }
 
   /** Finds the cancel that reaches the task where it is now, and interrupts its wait if it has not been told. */
@@ -200,8 +200,17 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
       if (failed) this.joiners.throwAll(result)
       else this.joiners.wakeAll(result)
     }
-    if (this.listeners !== null) for (const listener of this.listeners) listener(failed, result)
+    if (this.listeners !== null) for (const listener of this.listeners) this.tell(listener, failed, result)
     this.keeper.ended(this, failed && !cancelled, result)
+  }
+
+  /** A listener is the code of somebody else: its failure is not to keep the kernel from going on. */
+  private tell(listener: EndListener, failed: boolean, result: unknown): void {
+    try {
+      listener(failed, result)
+    } catch (error) {
+      this.kernel.host.unobserved(error, this)
+    }
   }
 
   /** Closes the scopes that the task was dropped in, from the inside out. For the kernel alone. */
@@ -235,10 +244,20 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
     return promiseOf(this).then(fulfilled, rejected)
   }
 
-  /** Calls back when the task has ended: the way out of the kernel for promises. */
+  /** As `then`, for errors alone. */
+  catch<B = never>(rejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<T | B> {
+    return promiseOf(this).catch(rejected)
+  }
+
+  /** As `then`, for whatever comes of it. */
+  finally(settled?: (() => void) | null): Promise<T> {
+    return promiseOf(this).finally(settled)
+  }
+
+  /** Calls back when the task has ended: the way out of the kernel for promises. What it throws is told to the host. */
   whenEnded(listener: EndListener): void {
     this.observed = true
-    if (this.ended) listener(this.state !== 'done', this.inbox)
+    if (this.ended) this.tell(listener, this.state !== 'done', this.inbox)
     else (this.listeners ??= []).push(listener)
   }
 }

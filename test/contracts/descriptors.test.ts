@@ -7,7 +7,8 @@ import { mkdtempSync } from 'node:fs'
 import { execFileSync } from 'node:child_process'
 import { describe, expect, test } from 'vitest'
 import { chooseIo, run } from '../../lib/io/index.ts'
-import { waitReadable, waitWritable, withTimeout } from '../../lib/kernel/index.ts'
+import { giveWay, nursery, waitReadable, waitWritable, withTimeout } from '../../lib/kernel/index.ts'
+import { moveOnAfter } from '../../lib/sync/index.ts'
 import { GyreError } from '../../lib/base/index.ts'
 
 const { kind } = chooseIo()
@@ -37,7 +38,38 @@ describe.skipIf(kind !== 'epoll')('descriptors (skipped on the node io: Node can
     closeSync(reader)
   })
 
-  test('a plain file cannot be waited for, and two tasks cannot wait for one descriptor', async () => {
+  test('one task may wait to read a descriptor while another waits to write it, but not two for the same', async () => {
+    const path = `${mkdtempSync('/tmp/gyre-')}/pipe`
+    execFileSync('mkfifo', [path])
+    // A pipe that is open both ways can be written until it is full, and read as soon as something is in it.
+    const both = openSync(path, constants.O_RDWR | constants.O_NONBLOCK)
+    const log: string[] = []
+    await run(function* () {
+      yield* nursery(function* (children) {
+        children.spawn(function* () {
+          yield* waitReadable(both)
+          log.push(`read ${readSync(both, Buffer.alloc(10))}`)
+        })
+        yield* giveWay()
+        yield* waitWritable(both)
+        log.push('writable')
+        try {
+          yield* waitReadable(both)
+        } catch (error) {
+          log.push((error as GyreError).code)
+        }
+        while (wrote(both)) continue
+        // Full now: one who waits to write gives up, while the reader is told.
+        log.push((yield* moveOnAfter(20, waitWritable(both), 'full')) ?? 'writable')
+      })
+      while (readSync(both, Buffer.alloc(65_536)) === 65_536) continue
+      yield* waitWritable(both)
+    })
+    expect(log).toEqual(['writable', 'GYRE_TASK_MISUSE', 'read 10', 'full'])
+    closeSync(both)
+  })
+
+  test('a plain file cannot be waited for', async () => {
     const file = openSync('/etc/passwd', 'r')
     await expect(run(() => waitReadable(file))).rejects.toMatchObject({
       code: 'GYRE_IO_FAILED',
@@ -68,3 +100,13 @@ describe.skipIf(kind !== 'epoll')('descriptors (skipped on the node io: Node can
 test.skipIf(kind !== 'node')('on the node io the error says what would be needed', async () => {
   await expect(run(() => waitReadable(0))).rejects.toMatchObject({ code: 'GYRE_IO_UNAVAILABLE' })
 })
+
+/** Writes a page into a pipe. @returns false where there is no room for it */
+function wrote(pipe: number): boolean {
+  try {
+    return writeSync(pipe, Buffer.alloc(4096)) > 0
+  } catch (error) {
+    if ((error as { code: string }).code === 'EAGAIN') return false
+    throw error
+  }
+}

@@ -2,8 +2,12 @@
  * Handlers that hold on to what is no longer theirs.
  */
 import { expect, test } from 'vitest'
-import type { Request, Response } from '../../lib/index.ts'
+import { withTimeout } from '../../lib/index.ts'
+import type { Handler, Request, Response } from '../../lib/index.ts'
 import { serve } from '../support/serve.ts'
+
+/** What careless code throws. */
+const NULL = null as unknown as Error
 
 test('a request and a response that were kept are empty and closed: nothing of another request is read or written', async () => {
   let kept: { request: Request; response: Response } | undefined
@@ -51,3 +55,33 @@ test('a handler that reads and writes at once, each in a task of its own', async
   )
   expect(echo?.body === small).toBe(true)
 })
+
+test.each([
+  [
+    'a generator',
+    function* () {
+      throw NULL
+    },
+  ],
+  ['an async function', async () => Promise.reject(NULL)],
+  [
+    'a plain function',
+    () => {
+      throw NULL
+    },
+  ],
+  ['a generator with a time limit around it', withTimeoutAroundNull],
+])('null, thrown by %s, is a failure of the handler like any other', async (_what, handler) => {
+  const { exchange, events } = await serve(handler as Handler)
+  const answered = await exchange(
+    'GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
+  )
+  expect(answered.map(({ status }) => status)).toEqual([500, 500])
+  expect(events).toMatchObject([{ code: 'GYRE_HANDLER_FAILED' }, { code: 'GYRE_HANDLER_FAILED' }])
+})
+
+function* withTimeoutAroundNull() {
+  yield* withTimeout(1000, function* () {
+    throw NULL
+  })
+}

@@ -14,7 +14,8 @@
  * - When nothing is watched the watch of libuv lets go of the process, and it may end by itself.
  */
 import { GyreError, SIZES } from '../../base/index.ts'
-import type { Host, Poller, Task, Trap } from '../../kernel/index.ts'
+import type { Host, Poller, Trap } from '../../kernel/index.ts'
+import { DescriptorWait, DescriptorWatch } from './descriptor-wait.ts'
 import * as sys from './syscalls.ts'
 import type { LibuvWatch, Syscalls } from './syscalls.ts'
 
@@ -83,67 +84,40 @@ export class EpollPoller implements Poller {
   }
 
   readable(descriptor: number): Trap {
-    return new DescriptorWait(this, descriptor, sys.EPOLLIN, `descriptor ${descriptor} to be readable`)
+    return new DescriptorWait(this, descriptor, 'in')
   }
 
   writable(descriptor: number): Trap {
-    return new DescriptorWait(this, descriptor, sys.EPOLLOUT, `descriptor ${descriptor} to be writable`)
+    return new DescriptorWait(this, descriptor, 'out')
   }
 
-  /** Watches a descriptor for one event, once. */
-  addOnce(descriptor: number, source: EventSource, event: number): void {
-    if (this.sources[descriptor] !== undefined)
-      throw new GyreError('GYRE_TASK_MISUSE', `two tasks cannot both wait for descriptor ${descriptor}`)
-    this.add(descriptor, source, event | sys.EPOLLRDHUP | sys.EPOLLONESHOT)
+  /** @returns what watches a descriptor for the tasks that wait for it; a new one where none does yet */
+  watchOf(descriptor: number): DescriptorWatch {
+    const source = this.sources[descriptor]
+    if (source === undefined) return new DescriptorWatch(this, descriptor)
+    if (source instanceof DescriptorWatch) return source
+    throw new GyreError('GYRE_TASK_MISUSE', `descriptor ${descriptor} is that of a stream: wait for the stream`)
   }
 
-  /** Ends what `addOnce` began. The descriptor stays open, so it must be taken out of the set. */
-  removeOnce(descriptor: number): void {
+  /** Has a descriptor that is watched tell of other events from now on. */
+  change(descriptor: number, source: EventSource, events: number): void {
+    this.control(sys.EPOLL_CTL_MOD, descriptor, source, events)
+  }
+
+  /** Forgets a descriptor that stays open, and so must be taken out of the set. */
+  takeOut(descriptor: number): void {
     this.calls.epoll_ctl(this.epoll, sys.EPOLL_CTL_DEL, descriptor, 0)
     this.remove(descriptor)
   }
 
   private control(operation: number, descriptor: number, source: EventSource, events: number): void {
     this.generation = (this.generation + 1) | 0
-    source.generation = this.generation
     this.event[0] = events
     this.event[DATA_WORD] = descriptor
     this.event[DATA_WORD + 1] = this.generation
     if (this.calls.epoll_ctl(this.epoll, operation, descriptor, this.eventAddress) < 0)
       throw ioFailed(this.calls, `waiting for descriptor ${descriptor}`)
-  }
-}
-
-/** A wait for any descriptor: `waitReadable`, `waitWritable`. */
-class DescriptorWait implements Trap, EventSource {
-  readonly reason: string
-  generation = 0
-  private readonly poller: EpollPoller
-  private readonly descriptor: number
-  private readonly event: number
-  private task: Task | null = null
-
-  constructor(poller: EpollPoller, descriptor: number, event: number, reason: string) {
-    this.poller = poller
-    this.descriptor = descriptor
-    this.event = event
-    this.reason = reason
-  }
-
-  enter(task: Task): void {
-    this.poller.addOnce(this.descriptor, this, this.event)
-    this.task = task
-  }
-
-  undo(): void {
-    this.poller.removeOnce(this.descriptor)
-    this.task = null
-  }
-
-  onEvents(): void {
-    const { task } = this
-    this.undo()
-    task?.wake()
+    source.generation = this.generation
   }
 }
 

@@ -5,6 +5,7 @@
  * only be put off is left where it is: an early tick does no harm and asks again, while clearing and
  * setting a timer for each request would cost more than the request.
  */
+import { SIZES, describeError } from '../../base/index.ts'
 import type { Contexts, Host, Task } from '../../kernel/index.ts'
 import { whenStoresAreUsed } from './async-context.ts'
 
@@ -60,8 +61,9 @@ export class NodeHost implements Host {
     if (time >= this.timerAt) return
     this.clearTimer()
     this.timerAt = time
-    // Node cuts the fraction off; rounding up keeps the tick from coming before its time.
-    this.timer = setTimeout(this.onTimer, Math.max(1, Math.ceil(time - this.now())))
+    // Node cuts the fraction off; rounding up keeps the tick from coming before its time. What is further off than
+    // Node can count would come at once: an early tick asks again.
+    this.timer = setTimeout(this.onTimer, Math.min(SIZES.longestTimer, Math.max(1, Math.ceil(time - this.now()))))
   }
 
   private clearTimer(): void {
@@ -72,7 +74,7 @@ export class NodeHost implements Host {
   }
 
   unobserved(error: unknown, task: Task): void {
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    const text = describeError(error, 'stack')
     process.stderr.write(`gyre: task ${task.name} failed, and nothing was waiting for it:\n${text}\n`)
     process.exitCode ||= 1
   }
