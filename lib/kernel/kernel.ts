@@ -41,6 +41,12 @@ export interface KernelStatistics {
   readonly ticks: number
 }
 
+/** Told of a step that took long. @param duration - milliseconds */
+export type StallListener = (task: Task, duration: number) => void
+
+/** A source of numbers by chance. @returns a whole number from 0 to below `end` */
+export type Chance = (end: number) => number
+
 /**
  * How often a task whose grace is over is refused a wait before it is dropped. One that unwinds is refused
  * once for each `finally` that would wait: more than calls are nested by those who do not loop.
@@ -62,18 +68,28 @@ export class Kernel implements TaskKeeper {
   private readonly ring = new ReadyRing()
   /** True while a tick is asked for or under way, so that `ready` need not ask. */
   private awake = false
+  /** False as long as steps are only to be taken: no contexts, no meters, and nobody who wants to hear of long ones. */
+  private watched = false
+  private stallTime = Infinity
+  private onStall: StallListener | null = null
+  private readonly chance: Chance | null
   private tasks = 0
   private ticks = 0
   /** Failures of this tick that nobody was waiting for. Who joins before the tick ends is in time. */
   private failures: Task[] = []
 
-  constructor(host: Host) {
+  /**
+   * @param chance - for tests: has the tasks that are ready together run in an order by chance
+   */
+  constructor(host: Host, chance: Chance | null = null) {
     this.host = host
+    this.chance = chance
     host.start(() => {
       this.tick()
     })
     host.whenContextsAreUsed?.((contexts) => {
       this.contexts = contexts
+      this.watched = true
     })
   }
 
@@ -101,6 +117,7 @@ export class Kernel implements TaskKeeper {
   /** Puts a task into the ready ring. For `task.wake` alone. */
   ready(task: Task): void {
     task.state = 'ready'
+    if (task.meter !== null) task.meter.becameReady(this.host.now())
     this.ring.push(task)
     if (this.awake) return
     this.awake = true
@@ -118,13 +135,13 @@ export class Kernel implements TaskKeeper {
       this.time = this.host.now()
       this.deadlines.expire(this.time)
       // 3. Run what is ready now, and nothing that becomes ready on the way.
+      if (this.chance !== null) this.ring.shuffle(this.chance)
       for (let left = this.ring.length; left > 0; left--) {
         const task = this.ring.shift()
-        if (this.contexts !== null) this.stepInContext(task, this.contexts)
-        else {
-          this.step(task)
-          this.adoptFirst(task)
-        }
+        const { watched } = this
+        if (watched) this.stepWatched(task)
+        else this.step(task)
+        if (watched !== this.watched) this.watchedFirst(task)
       }
       if (this.failures.length > 0) this.reportFailures()
     } finally {
@@ -142,13 +159,64 @@ export class Kernel implements TaskKeeper {
     return { tasks: this.tasks, ready: this.ring.length, deadlines: this.deadlines.size, ticks: this.ticks }
   }
 
-  /** If the step that is over was the first to use contexts, what it has changed there is its task's. */
+  /**
+   * Has steps that take long told: whatever takes long in one step, everything else waits for.
+   *
+   * @param threshold - milliseconds; Infinity for no longer
+   * @param onStall - is handed the task, and how many milliseconds its step took
+   */
+  watchStalls(threshold: number, onStall: StallListener): void {
+    this.stallTime = threshold
+    this.onStall = onStall
+    this.watchSteps()
+  }
+
+  /** For meters: has the clock read around steps. */
+  watchSteps(): void {
+    this.watched = true
+  }
+
+  /** As `step`, for those who use contexts, carry a meter, or may take too long. */
+  private stepWatched(task: Task): void {
+    const { meter } = task
+    const began = meter !== null || this.stallTime < Infinity ? this.host.now() : Infinity
+    if (meter !== null) {
+      meter.leftQueue(began)
+      meter.stepBegan(began)
+    }
+    this.stepInContext(task)
+    // It may have another meter by now.
+    if (task.meter === null && this.stallTime === Infinity) return
+    const now = this.host.now()
+    task.meter?.stepEnded(now)
+    if (now - began >= this.stallTime) this.stalled(task, now - began)
+  }
+
+  /** The step that is over was the first to use a context, or to set a meter. */
+  private watchedFirst(task: Task): void {
+    task.meter?.stepEnded(this.host.now())
+    this.adoptFirst(task)
+  }
+
+  private stalled(task: Task, duration: number): void {
+    try {
+      this.onStall?.(task, duration)
+    } catch (error) {
+      this.host.unobserved(error, task)
+    }
+  }
+
+  /** What the first step to use contexts has changed there is its task's. */
   private adoptFirst(task: Task): void {
     if (this.contexts !== null && !task.ended) task.context = this.contexts.adopt()
   }
 
-  private stepInContext(task: Task, contexts: Contexts): void {
-    task.context ??= contexts.root.renew()
+  private stepInContext(task: Task): void {
+    if (this.contexts === null) {
+      this.step(task)
+      return this.adoptFirst(task)
+    }
+    task.context ??= this.contexts.root.renew()
     task.context.run(this.stepThere, task)
   }
 

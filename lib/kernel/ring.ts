@@ -30,6 +30,18 @@ export class ReadyRing {
     return task
   }
 
+  /** Puts those that are ready now into an order by chance. @param below - a whole number from 0 to below the given one */
+  shuffle(below: (end: number) => number): void {
+    const { slots, mask, head } = this
+    for (let left = this.length; left > 1; left--) {
+      const last = (head + left - 1) & mask
+      const other = (head + below(left)) & mask
+      const task = slots[last]
+      slots[last] = slots[other]
+      slots[other] = task
+    }
+  }
+
   private grow(): void {
     const straight = [...this.slots.slice(this.head), ...this.slots.slice(0, this.head)]
     this.slots = straight.concat(new Array<undefined>(straight.length).fill(undefined))

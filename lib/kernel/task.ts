@@ -10,6 +10,7 @@
 import { GyreError } from '../base/index.ts'
 import type { Context } from './context.ts'
 import type { Kernel } from './kernel.ts'
+import type { Meter } from './meter.ts'
 import type { Coroutine, Operation } from './operation.ts'
 import { ParkingLot } from './parking.ts'
 import { promiseOf } from './promises.ts'
@@ -89,6 +90,7 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
   /** True when somebody has taken the result, or is sure to. */
   observed = false
   readonly keeper: TaskKeeper
+  private measuredBy: Meter | null
   private joiners: ParkingLot | null = null
   private listeners: EndListener[] | null = null
 
@@ -97,6 +99,7 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
     this.name = name
     this.keeper = keeper
     this.locals = running === null ? null : running.locals
+    this.measuredBy = running === null ? null : running.measuredBy
     this.iterator = operation[Symbol.iterator]()
     if (outer !== null) this.noticeCancel()
     // Those whom a cleanup spawns have its grace as well.
@@ -114,6 +117,29 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
 
   override get active(): boolean {
     return !this.ended
+  }
+
+  /**
+   * What counts the task's steps and times; null while nobody asks. Set in the middle of a step, it counts the rest
+   * of it; so one task can have a meter for each request that it serves, one after another.
+   */
+  get meter(): Meter | null {
+    return this.measuredBy
+  }
+
+  set meter(meter: Meter | null) {
+    const { measuredBy: before, kernel, state } = this
+    if (meter === before) return
+    this.measuredBy = meter
+    kernel.watchSteps()
+    const now = kernel.host.now()
+    if (state === 'ready') {
+      before?.leftQueue(now)
+      meter?.becameReady(now)
+    } else if (state === 'running') {
+      before?.stepEnded(now)
+      meter?.stepBegan(now)
+    }
   }
 
   /** What the task waits for, in words; undefined while it does not wait. */

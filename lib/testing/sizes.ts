@@ -12,6 +12,8 @@ export const TESTING = {
   firstWallTime: 946_684_800_000,
   /** How many ticks `settle` gives a program before it says that it will never come to rest. */
   settleTicks: 1_000_000,
+  /** Orders of tasks that a check is held against. */
+  orders: 50,
   /** Turns of Node's loop in which nothing happened, after which a virtual clock jumps: promises need some. */
   quietTurns: 4,
   /** The port of the client's end of a memory pair, and of the server's. */

@@ -5,7 +5,17 @@
 import { GyreError } from '../base/index.ts'
 import { Kernel } from '../kernel/index.ts'
 import type { Host, Runnable, Task } from '../kernel/index.ts'
+import { Random } from './random.ts'
 import { TESTING } from './sizes.ts'
+
+/** What a virtual host can be told. */
+export interface VirtualOptions {
+  /**
+   * Has the tasks that are ready together run in an order by chance, the same one for the same seed. Without it
+   * they run in the order in which they became ready.
+   */
+  readonly seed?: number | undefined
+}
 
 /**
  * A kernel's host with a virtual clock. It has a kernel of its own; whatever runs there (`run`, a server
@@ -23,6 +33,8 @@ import { TESTING } from './sizes.ts'
  * ```
  */
 export class VirtualHost implements Host {
+  /** What the order of tasks comes from; undefined where it is not by chance. */
+  readonly seed: number | undefined
   /** Failures that no task and no promise was waiting for, in the order in which they came. */
   readonly failures: unknown[] = []
   private time: number = TESTING.firstTime
@@ -35,9 +47,19 @@ export class VirtualHost implements Host {
   private turning = false
   private own: Kernel | undefined
 
+  constructor(options: VirtualOptions = {}) {
+    this.seed = options.seed
+  }
+
   /** The kernel that lives in this time. */
   get kernel(): Kernel {
-    return (this.own ??= new Kernel(this))
+    return (this.own ??= this.makeKernel())
+  }
+
+  private makeKernel(): Kernel {
+    if (this.seed === undefined) return new Kernel(this)
+    const random = new Random(this.seed, 'order')
+    return new Kernel(this, (end) => random.below(end))
   }
 
   /** @returns milliseconds of the virtual clock */
@@ -53,6 +75,22 @@ export class VirtualHost implements Host {
   /** Virtual milliseconds that have passed since the host was made. */
   get elapsed(): number {
     return this.time - TESTING.firstTime
+  }
+
+  /**
+   * Moves the clock there and then, as work does that takes its time in one step.
+   *
+   * @param duration - milliseconds
+   * @throws GyreError `GYRE_TASK_MISUSE` for what is no time
+   * @example
+   * ```ts
+   * time.kernel.watchStalls(50, (task, duration) => console.log(`${task.name} took ${duration} ms`))
+   * time.run(function* () { time.advance(80) })
+   * ```
+   */
+  advance(duration: number): void {
+    if (!(duration >= 0)) throw new GyreError('GYRE_TASK_MISUSE', 'a clock can only be moved forward, by milliseconds')
+    this.time += duration
   }
 
   start(tick: () => void): void {
@@ -155,6 +193,7 @@ export interface VirtualRun<T> {
  * failed, or wait for ever: look at its `state`.
  *
  * @param work - an operation, or a function that makes one
+ * @param options - as for `VirtualHost`
  * @throws GyreError as `VirtualHost.settle`
  * @example
  * ```ts
@@ -162,8 +201,8 @@ export interface VirtualRun<T> {
  * expect([task.state, elapsed]).toEqual(['done', 1000])
  * ```
  */
-export function runVirtual<T>(work: Runnable<T>): VirtualRun<T> {
-  const host = new VirtualHost()
+export function runVirtual<T>(work: Runnable<T>, options?: VirtualOptions): VirtualRun<T> {
+  const host = new VirtualHost(options)
   const task = host.kernel.spawn(work, { name: 'main' })
   // Whoever looks at the outcome does so afterwards; a failure must not count as one that nobody awaits.
   task.whenEnded(() => undefined)
@@ -181,8 +220,8 @@ export function runVirtual<T>(work: Runnable<T>): VirtualRun<T> {
  * expect(resultOf(withTimeout(50, compute()))).toBe(42)
  * ```
  */
-export function resultOf<T>(work: Runnable<T>): T {
-  const { task } = runVirtual(work)
+export function resultOf<T>(work: Runnable<T>, options?: VirtualOptions): T {
+  const { task } = runVirtual(work, options)
   let outcome: { failed: boolean; result: unknown } | undefined
   task.whenEnded((failed, result) => (outcome = { failed, result }))
   if (outcome === undefined)

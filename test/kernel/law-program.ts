@@ -21,6 +21,8 @@ export type Program =
 /** The program, and who is cancelled when: `which` counts the scopes and tasks in the order of their making. */
 export interface Case {
   readonly program: Program
+  /** Of the order in which ready tasks run; undefined for the order in which they became ready. */
+  readonly seed: number | undefined
   readonly cancels: readonly { at: number; which: number }[]
 }
 
@@ -65,6 +67,7 @@ function programs(depth: number, wild: boolean): fc.Arbitrary<Program> {
 
 export const cases: fc.Arbitrary<Case> = fc.record({
   program: programs(4, true),
+  seed: fc.option(fc.nat(1000), { nil: undefined }),
   cancels: fc.array(fc.record({ at: fc.nat(150), which: fc.nat(20) }), { maxLength: 5 }),
 })
 

@@ -12,7 +12,6 @@
  */
 import {
   Cancelled,
-  Kernel,
   ParkingLot,
   Spot,
   currentTask,
@@ -24,7 +23,7 @@ import {
   withScope,
   withTimeout,
 } from '../../lib/kernel/index.ts'
-import type { Coroutine, Operation, Scope, Task } from '../../lib/kernel/index.ts'
+import type { Coroutine, Kernel, Operation, Scope, Task } from '../../lib/kernel/index.ts'
 import { MockHost } from '../support/mock-host.ts'
 
 import { timeInShields } from './law-program.ts'
@@ -57,8 +56,8 @@ interface Cleanup {
 }
 
 class Run {
-  readonly host = new MockHost()
-  readonly kernel = new Kernel(this.host)
+  readonly host: MockHost
+  readonly kernel: Kernel
   readonly breaches = new Set<string>()
   private readonly targets: Target[] = []
   private readonly detached: Task[] = []
@@ -74,6 +73,8 @@ class Run {
   private readonly shieldBudget: number
 
   constructor(given: Case) {
+    this.host = new MockHost({ seed: given.seed })
+    this.kernel = this.host.kernel
     this.shieldBudget = timeInShields(given.program, false)
     this.kernel.cancelGrace = GRACE
     this.host.unobserved = (error: unknown, task?: Task) => {
