@@ -150,8 +150,9 @@ export class AnswerParser {
     if (lengths.length > 1 || lengths.some((length) => !/^\d{1,15}$/.test(length)))
       throw broken(`Content-Length: ${shown(lengths.join(', '))}`)
     const bodiless = this.methodOf(this.answers.length) === 'HEAD' || status === NO_CONTENT || status === NOT_MODIFIED
-    if (bodiless) this.finish()
-    else if (status === SWITCHING) this.part = 'untilEnd'
+    // What follows a 101 is the other protocol's, whatever the method was.
+    if (status === SWITCHING) this.part = 'untilEnd'
+    else if (bodiless) this.finish()
     else if (codings !== undefined) {
       if (codings.toLowerCase() !== 'chunked') throw broken(`Transfer-Encoding: ${shown(codings)}`)
       this.part = 'chunkHead'

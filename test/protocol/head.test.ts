@@ -27,6 +27,9 @@ describe('sizes (H1, 431 and 414)', () => {
     ],
     ['a target one byte too long', `GET /${'x'.repeat(50)} HTTP/1.1\r\nHost: a\r\n\r\n`, '414 GYRE_TARGET_TOO_LONG'],
     ['a target that does not end', `GET /${'x'.repeat(300)}`, '414 GYRE_TARGET_TOO_LONG'],
+    // Its fault comes when it is too long already; in pieces it was refused before that came.
+    ['a target too long, with a fault', `GET /${'x'.repeat(60)}\x01`, '414 GYRE_TARGET_TOO_LONG'],
+    ['a target of just the size, with a fault', `GET /${'x'.repeat(49)}\x01`, '400 GYRE_MALFORMED_HEAD'],
     [
       'just so many fields',
       'GET / HTTP/1.1\r\nHost: a\r\nA: 1\r\nB: 2\r\n\r\n',

@@ -36,6 +36,7 @@ const good: [what: string, text: string, methods: string[], answers: unknown[]][
       [304, ''],
     ],
   ],
+  ['what follows a 101 is no answer, to HEAD neither', 'HTTP/1.1 101 S\r\n\r\nabc', ['HEAD'], [[101, 'abc']]],
 ]
 
 test.each(good)('%s', (_what, text, methods, answers) => {

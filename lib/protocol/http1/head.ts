@@ -76,12 +76,26 @@ export function parseHead(start: number, limit: number, limits: HeadLimits): Req
     checkHeadSize(most - start, limits)
     return undefined
   }
-  if (result !== llhttp.PAUSED) throw refusal(result, llhttp.refusalReason())
+  if (result !== llhttp.PAUSED) {
+    if (llhttp.spanCount === 0) checkTargetSize(targetBefore(llhttp.input.bytes, start, llhttp.stoppedAt()), limits)
+    throw refusal(result, llhttp.refusalReason())
+  }
   end = llhttp.stoppedAt()
   checkHeadSize(end - start, limits)
   if (llhttp.overfull() || (llhttp.spanCount - 2) / 4 > limits.fieldCount)
     throw new GyreError('GYRE_TOO_MANY_FIELDS', `more than ${limits.fieldCount} header fields`)
   return readHead(start)
+}
+
+/**
+ * How long a target was before it was found to be wrong, of which the parser does not tell: one that is too long is
+ * refused for that wherever it is cut, and one that came in pieces was told to be too long before its fault came.
+ */
+function targetBefore(bytes: Buffer, start: number, faultAt: number): number {
+  let at = bytes.indexOf(SP, start)
+  if (at < 0) return 0
+  while (bytes[at] === SP) at++
+  return faultAt - at
 }
 
 /**
