@@ -4,7 +4,10 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
-const onBothKinds = ['contracts', 'server', 'handlers', 'wsgi', 'e2e'].map((room) => `test/${room}/**/*.test.ts`)
+const onBothKinds = [
+  ...['contracts', 'server', 'handlers', 'wsgi', 'e2e'].map((room) => `test/${room}/**/*.test.ts`),
+  'test/security/*.test.ts',
+]
 const lib = (path: string): string => fileURLToPath(new URL(`lib/${path}`, import.meta.url))
 const alias = [
   { find: /^gyre$/, replacement: lib('index.ts') },

@@ -35,7 +35,7 @@ export function combinedLine(record: AccessRecord): string {
 /** A record as one line of JSON, without line end. */
 export function jsonLine(record: AccessRecord): string {
   const { remote, headers, time, duration, clientTime, ...rest } = record
-  return JSON.stringify({
+  const line = JSON.stringify({
     time: isoTime(time),
     remote: remote.address,
     port: remote.port,
@@ -45,6 +45,8 @@ export function jsonLine(record: AccessRecord): string {
     referer: headers?.get('referer') ?? null,
     userAgent: headers?.get('user-agent') ?? null,
   })
+  // JSON leaves DEL and the controls above it as they are; some terminals obey those too (ECMA-48).
+  return line.replace(/[\u007f-\u009f]/g, (char) => `\\u00${char.charCodeAt(0).toString(16)}`)
 }
 
 /**

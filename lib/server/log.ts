@@ -50,12 +50,15 @@ export function lineLogger(now: () => number, write: (line: string) => void): Lo
   }
 }
 
-/** @returns an event as one line; the stack of a failed handler on the lines below it */
+/** @returns an event as one line; the stack of a failed handler, indented, on the lines below it */
 export function formatEvent(event: LogEvent): string {
   const status = event.status === 0 ? '-' : event.status
   const line = `gyre: ${status} ${event.code} ${event.remote ?? '-'} ${escapeControls(event.reason)}`
   const stack = event.blame === 'app' && event.error instanceof Error ? event.error.stack : undefined
-  return stack === undefined ? line : `${line}\n${stack}`
+  if (stack === undefined) return line
+  // The message stands there once more, and may quote what a client has sent: no line of it looks like an event.
+  const below = stack.split('\n').map((one) => `  ${escapeControls(one)}`)
+  return [line, ...below].join('\n')
 }
 
 /** Keeps a client from writing lines, or escape sequences, of its own into a log (CVE-2020-7694). */

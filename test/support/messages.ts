@@ -41,8 +41,17 @@ function withoutRepeats(lines: readonly string[]): string[] {
   return all
 }
 
+/** A request that was found. */
+export interface FoundRequest {
+  readonly method: string
+  readonly target: string
+  /** Bytes of its body; undefined before its end. */
+  size: number | undefined
+}
+
 export class MessageReader {
   readonly log: string[] = []
+  readonly requests: FoundRequest[] = []
   /** True when no byte is looked at any more. */
   stopped = false
   private readonly limits: Limits
@@ -110,6 +119,7 @@ export class MessageReader {
 
   private begin(head: RequestHead): void {
     this.log.push(...linesOf(head))
+    this.requests.push({ method: head.method, target: head.target, size: undefined })
     this.head = head
     this.remaining = head.contentLength
     if (head.framing === 'chunked') this.decoder = new ChunkedDecoder(this.limits)
@@ -144,6 +154,8 @@ export class MessageReader {
     this.decoder?.release()
     this.decoder = null
     this.head = null
+    const last = this.requests.at(-1) as FoundRequest
+    last.size = this.pieces.reduce((sum, { length }) => sum + length, 0)
     this.pieces = []
     if (head.keepAlive) return
     this.log.push('close')
