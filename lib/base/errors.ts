@@ -169,28 +169,41 @@ const HIGHEST_ERROR_STATUS = 599
  * @returns a status from 400 to 599
  */
 export function statusOf(error: unknown): number {
-  if (typeof error === 'object' && error !== null && 'status' in error) {
-    const status = error.status
-    if (
-      typeof status === 'number' &&
-      Number.isInteger(status) &&
-      status >= LOWEST_ERROR_STATUS &&
-      status <= HIGHEST_ERROR_STATUS
-    )
-      return status
+  try {
+    if (typeof error === 'object' && error !== null && 'status' in error) {
+      const status = error.status
+      if (
+        typeof status === 'number' &&
+        Number.isInteger(status) &&
+        status >= LOWEST_ERROR_STATUS &&
+        status <= HIGHEST_ERROR_STATUS
+      )
+        return status
+    }
+  } catch {
+    // A getter of the application's that fails: what it guards is no status.
   }
   return ERRORS.GYRE_HANDLER_FAILED.status
 }
 
 /**
- * @param part - what of an Error is wanted
  * @returns what a thrown value says of itself; never throws, whatever it is
  */
-export function describeError(error: unknown, part: 'message' | 'stack' = 'message'): string {
+export function describeError(error: unknown): string {
   try {
-    return String(error instanceof Error ? (error[part] ?? error.message) : error)
+    return String(error instanceof Error ? error.message : error)
   } catch {
     // An object without prototype, or with a toString of its own that fails.
     return 'something that cannot be written down'
   }
+}
+
+/** @returns the stack of what was thrown, or what it says of itself; never throws, whatever it is */
+export function stackOf(error: unknown): string {
+  try {
+    if (error instanceof Error && typeof error.stack === 'string') return error.stack
+  } catch {
+    // As above.
+  }
+  return describeError(error)
 }

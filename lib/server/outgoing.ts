@@ -2,7 +2,7 @@
  * A response going out over a connection: in one piece where the handler gave it in one piece, else
  * chunk by chunk, framed as the head has announced (RFC 9112 section 6).
  */
-import { GyreError, SIZES } from '../base/index.ts'
+import { GyreError, SIZES, describeError } from '../base/index.ts'
 import { giveWay } from '../kernel/index.ts'
 import type { Coroutine } from '../kernel/index.ts'
 import { LAST_CHUNK, chunkHead, isBodiless, lastChunk, plainHead, reasonOf, responseHead } from '../protocol/index.ts'
@@ -277,7 +277,6 @@ function isAscii(text: string): boolean {
  */
 function errorText(status: number, error: unknown): string {
   const reason = `${status} ${reasonOf(status)}`
-  return status < 500 && error instanceof Error && error.message !== ''
-    ? `${reason}: ${error.message}\n`
-    : `${reason}\n`
+  const message = status < 500 && error instanceof Error ? describeError(error) : ''
+  return message === '' ? `${reason}\n` : `${reason}: ${message}\n`
 }

@@ -5,7 +5,7 @@
  * only be put off is left where it is: an early tick does no harm and asks again, while clearing and
  * setting a timer for each request would cost more than the request.
  */
-import { SIZES, describeError } from '../../base/index.ts'
+import { SIZES, stackOf } from '../../base/index.ts'
 import type { Contexts, Host, Task } from '../../kernel/index.ts'
 import { whenStoresAreUsed } from './async-context.ts'
 
@@ -74,8 +74,7 @@ export class NodeHost implements Host {
   }
 
   unobserved(error: unknown, task: Task): void {
-    const text = describeError(error, 'stack')
-    process.stderr.write(`gyre: task ${task.name} failed, and nothing was waiting for it:\n${text}\n`)
+    process.stderr.write(`gyre: task ${task.name} failed, and nothing was waiting for it:\n${stackOf(error)}\n`)
     process.exitCode ||= 1
   }
 }
