@@ -57,7 +57,8 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
     this.deadline = new Deadline(this)
     stream.watcher = this
     // The time of the first head counts from here: one who only connects gets no longer than one who dawdles.
-    this.runFor(server.limit.headTime)
+    // By the clock itself: who hands a connection over may do so outside of every tick.
+    this.runFor(server.limit.headTime, this.kernel.host.now())
   }
 
   get remote(): Endpoint {
@@ -257,10 +258,10 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
   }
 
   /** Sets the time that the present state may last. @param duration - in milliseconds; Infinity for no end */
-  private runFor(duration: number): void {
-    const { deadlines, time } = this.kernel
+  private runFor(duration: number, from: number = this.kernel.time): void {
+    const { deadlines } = this.kernel
     if (duration === Infinity) deadlines.cancel(this.deadline)
-    else deadlines.set(this.deadline, time + duration)
+    else deadlines.set(this.deadline, from + duration)
   }
 
   // What the world does to a connection

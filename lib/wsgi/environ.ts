@@ -61,6 +61,8 @@ export function environOf(request: Request, body: Buffer): Environ {
 /** Variables by header names, as sent. Bounded, because names come from clients. */
 const variables = new Map<string, string>()
 const VARIABLES = 512
+/** A longer name is nobody's, and would stay in memory with the head that it came in (CVE-2022-41717). */
+const LONGEST_NAME = 64
 /** No variable: `addFields` passes the field over. */
 const NONE = ''
 
@@ -70,7 +72,7 @@ function addFields(environ: Environ, { headers }: Request): void {
     let variable = variables.get(name)
     if (variable === undefined) {
       variable = variableOf(name)
-      if (variables.size < VARIABLES) variables.set(name, variable)
+      if (variables.size < VARIABLES && name.length <= LONGEST_NAME) variables.set(name, variable)
     }
     if (variable === NONE) continue
     const value = headers.valueAt(index)

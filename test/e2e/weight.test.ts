@@ -118,7 +118,7 @@ test('1 GB down to a slow reader arrives whole, in constant memory', async () =>
   expect((peak - before) / MB).toBeLessThan(50)
 }, 60_000)
 
-test('10,000 idle connections: small, all alive, and all given back', async () => {
+test('D14: 10,000 idle connections: small, all alive, and all given back', async () => {
   const count = kind === 'epoll' ? 10_000 : 4_000
   // V8 makes its young generation larger under any load, up to a bound that has nothing to do with connections.
   // It is held at one size here, so that what is measured is what a connection takes.
@@ -179,7 +179,7 @@ test('10,000 idle connections: small, all alive, and all given back', async () =
 
 // The loading of modules alone has some 70 files open at once.
 test.skipIf(kind !== 'epoll')(
-  'out of descriptors it rests, goes on serving, and takes the others in later',
+  'D10: out of descriptors it rests, goes on serving, and takes the others in later',
   async () => {
     server = await startServer(`(request, response) => { response.text('hello') }`, '{}', { descriptors: 100 })
     const { port } = server
@@ -216,7 +216,7 @@ test.skipIf(kind !== 'epoll')(
 )
 
 test.skipIf(kind !== 'node')(
-  'out of descriptors, where libuv drops connections by itself, it goes on serving',
+  'D10: out of descriptors, where libuv drops connections by itself, it goes on serving',
   async () => {
     server = await startServer(`(request, response) => { response.text('hello') }`, '{}', { descriptors: 128 })
     const { port } = server
@@ -238,7 +238,7 @@ test.skipIf(kind !== 'node')(
   },
 )
 
-test('a storm of resets at every phase leaves nothing behind', async () => {
+test('D14: a storm of resets at every phase leaves nothing behind', async () => {
   server = await startServer(
     `function* (request, response) { yield* response.write(yield* request.text()); yield* gyre.sleep(2); yield* response.write('more') }`,
     '{ log: false }',

@@ -200,7 +200,7 @@ test('a hundred pipelined requests cut at random places give the same answers as
   }
 })
 
-describe('fairness: between two turns of another task, one client gets only so much', () => {
+describe('D7, fairness: between two turns of another task, one client gets only so much', () => {
   /** What the client was given since the other task ran last, and the most that it ever was. */
   let streak = 0
   let longest = 0

@@ -301,7 +301,7 @@ describe('failures of a handler', () => {
   })
 })
 
-test('answers to pipelined requests come in order, whatever each takes', async () => {
+test('F13 CVE-2024-41671 CVE-2023-46137: answers to pipelined requests come in order, whatever each takes', async () => {
   const { exchange } = await serve(function* (request, response) {
     const number = Number(request.path.slice(1))
     if (number % 3 === 0) yield* sleep(5)

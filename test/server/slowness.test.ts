@@ -69,7 +69,7 @@ describe('lowest rates', () => {
   })
 })
 
-describe('the memory of slow readers', () => {
+describe('D8, the memory of slow readers', () => {
   test.skipIf(process.env['GYRE_IO'] === 'node')(
     'outputTotal: the one that holds most and has waited longest goes first',
     async () => {

@@ -3,7 +3,7 @@
  * what servers under fuzz serve, and what they are held against.
  */
 import { sleep } from '../../lib/index.ts'
-import type { Coroutine, Handler, LogEvent, Request, Response } from '../../lib/index.ts'
+import type { Coroutine, Handler, Limits, LogEvent, Request, Response } from '../../lib/index.ts'
 import { MessageReader } from './messages.ts'
 import type { FoundRequest } from './messages.ts'
 
@@ -75,8 +75,9 @@ export interface Meaning {
   readonly closing: boolean
 }
 
-export function meaningOf(bytes: Buffer): Meaning {
-  const reader = new MessageReader()
+/** @param limits - those that the server has */
+export function meaningOf(bytes: Buffer, limits?: Limits): Meaning {
+  const reader = new MessageReader(limits)
   reader.push(bytes)
   reader.end()
   const last = reader.log.at(-1) ?? ''
