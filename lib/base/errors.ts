@@ -112,6 +112,8 @@ export const ERRORS = {
   GYRE_STREAM_CLOSED: app(500, 'The stream was closed on this side.'),
   GYRE_IO_FAILED: { status: 500, blame: 'server', text: 'The operating system refused a read, a write or a wait.' },
 
+  GYRE_LOOP_STALLED: app(0, 'A step of a task took longer than the limit stallTime.', 'stallTime'),
+
   // Shutting down
   GYRE_SHUTDOWN: { status: 503, blame: 'server', text: 'The server shut down before the handler was done.' },
 
@@ -164,13 +166,15 @@ const HIGHEST_ERROR_STATUS = 599
 
 /**
  * The HTTP status that a thrown value asks for: its `status` property where that is from 400 to 599, else 500.
+ * Only of errors that are meant as answers, which say so by a property `expose` (HttpError, http-errors): the
+ * errors of many clients have a status too, and it is that of somebody else's answer.
  *
  * @param error - anything that was thrown
  * @returns a status from 400 to 599
  */
 export function statusOf(error: unknown): number {
   try {
-    if (typeof error === 'object' && error !== null && 'status' in error) {
+    if (typeof error === 'object' && error !== null && 'status' in error && isAnswer(error)) {
       const status = error.status
       if (
         typeof status === 'number' &&
@@ -206,4 +210,19 @@ export function stackOf(error: unknown): string {
     // As above.
   }
   return describeError(error)
+}
+
+/** @returns whether a thrown value is meant as an answer */
+function isAnswer(error: object): boolean {
+  return error instanceof GyreError || ('expose' in error && typeof error.expose === 'boolean')
+}
+
+/** @returns whether the message of a thrown value is meant for the client; never throws */
+export function isExposed(error: unknown): boolean {
+  try {
+    if (error instanceof GyreError) return error.blame === 'client'
+    return error instanceof Error && 'expose' in error && error.expose === true
+  } catch {
+    return false
+  }
 }

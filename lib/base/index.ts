@@ -6,7 +6,7 @@
  * Suite: test/base. Page: docs/errors.md, docs/limits.md.
  */
 export { latin1Text, writeLatin1, writeUtf8 } from './bytes.ts'
-export { ERRORS, GyreError, describeError, stackOf, statusOf } from './errors.ts'
+export { ERRORS, GyreError, describeError, isExposed, stackOf, statusOf } from './errors.ts'
 export type { Blame, ErrorCode, ErrorRow } from './errors.ts'
 export { LIMITS, SIZES, defaultLimits, effectiveLimits, resolveLimits, unsafeCombinations } from './limits.ts'
 export type { EffectiveLimit, LimitName, LimitRow, Limits } from './limits.ts'

@@ -82,6 +82,12 @@ export const LIMITS = {
     'Only the application knows how long its handlers may take. One that takes longer is cancelled, and 503 is sent.',
     'gunicorn 30 s (kills the worker), Fastify and node none',
   ),
+  stallTime: row(
+    Infinity,
+    'ms',
+    'While one step runs, everything else waits: one that takes longer is logged, and told on gyre.loop.stall. To watch costs two looks at the clock a step.',
+    'gevent 100 ms (off by default), asyncio 100 ms (debug mode)',
+  ),
   keepAliveTime: row(
     75_000,
     'ms',

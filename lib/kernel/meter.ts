@@ -35,6 +35,11 @@ export class Meter {
   /** When the step began that is under way. */
   private began = 0
 
+  /** `loopTime`, and what has passed of the step that is under way. @param now - of the host's clock */
+  loopTimeAt(now: number): number {
+    return this.loopTime + now - this.began
+  }
+
   /** For the kernel alone, as all below: one of its tasks has become ready. */
   becameReady(now: number): void {
     this.countQueue(now)

@@ -1,10 +1,10 @@
 /*
  * Waiting for a client, in one direction, who may be slow but not for ever.
  *
- * Two times run. Each wait alone may last so long (the slack). And all waits together may last no
- * longer than the slack and what the bytes that have moved deserve at the lowest rate: a client that
- * sends or takes one byte now and then never stalls, and is found out by this second time. Only
- * time that is spent waiting counts, so a handler that thinks long costs its client nothing.
+ * It has credit, in time: at first the slack. Waiting uses it up, and every byte that moves brings some
+ * back, at the lowest rate that is allowed, up to the slack again. So no wait lasts longer than the slack,
+ * one that sends or takes a byte now and then never stalls but runs out of credit, and bytes that came fast
+ * buy no hours. Only time that is spent waiting counts: a handler that thinks long costs its client nothing.
  */
 import { GyreError, SIZES } from '../base/index.ts'
 import type { ErrorCode } from '../base/index.ts'
@@ -33,12 +33,15 @@ export class ClientWait implements Expiring {
   private readonly deadline = new Deadline(this)
   private verdict: ErrorCode
   private waits = 0
+  private credit: number
+  private movedBefore = 0
 
   constructor(kernel: Kernel, place: Readiness, patience: Patience) {
     this.kernel = kernel
     this.place = place
     this.patience = patience
     this.verdict = patience.stalled
+    this.credit = patience.slack
   }
 
   /**
@@ -51,16 +54,20 @@ export class ClientWait implements Expiring {
     const { kernel, patience } = this
     const wait = ++this.waits
     const from = kernel.host.now()
-    const left = patience.slack + (moved * SIZES.second) / patience.rate - this.waited
-    this.verdict = left < patience.slack ? patience.tooSlow : patience.stalled
-    const until = from + Math.min(left, patience.slack)
+    const earned = ((moved - this.movedBefore) * SIZES.second) / patience.rate
+    this.movedBefore = moved
+    this.credit = Math.min(patience.slack, this.credit + earned)
+    this.verdict = this.credit < patience.slack ? patience.tooSlow : patience.stalled
+    const until = from + this.credit
     if (until < Infinity) kernel.deadlines.set(this.deadline, until)
     try {
       yield* park(this.place)
     } finally {
       // One that was cancelled unwinds when the next may be waiting already.
       if (wait === this.waits) kernel.deadlines.cancel(this.deadline)
-      this.waited += kernel.host.now() - from
+      const duration = kernel.host.now() - from
+      this.waited += duration
+      this.credit -= duration
     }
   }
 

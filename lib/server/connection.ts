@@ -13,7 +13,7 @@
 import { GyreError, SIZES } from '../base/index.ts'
 import { END, WOULD_WAIT } from '../io/index.ts'
 import type { ByteStream, Endpoint, HangUpWatcher, TlsConnection } from '../io/index.ts'
-import { Cancelled, Deadline, InnerScope, currentTask, giveWay, inFreshContext, park } from '../kernel/index.ts'
+import { Cancelled, Deadline, InnerScope, Meter, currentTask, giveWay, inFreshContext, park } from '../kernel/index.ts'
 import type { Coroutine, Expiring, Kernel, Task, TaskKeeper } from '../kernel/index.ts'
 import { input, nextState } from '../protocol/index.ts'
 import type { ConnectionEvent, ConnectionState, RequestHead } from '../protocol/index.ts'
@@ -23,7 +23,8 @@ import type { ExchangePort } from './exchange.ts'
 import { ENDED, HeadReader, MORE } from './head-reader.ts'
 import { Outgoing } from './outgoing.ts'
 import { Outlet } from './outlet.ts'
-import { outcomeOf } from './record.ts'
+import type { Request } from './request.ts'
+import { unanswered } from './tally.ts'
 
 /** RFC 9110 section 15.5.6 asks for Allow with 405; of a tunnel nothing is allowed. */
 const NOTHING_ALLOWED = 'Allow: \r\n'
@@ -35,6 +36,7 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
   readonly outlet: Outlet
   readonly reader: HeadReader
   exchange: Exchange | null = null
+  recent: Request | null = null
   /** No request is read after the one that runs, or, of an idle connection, after the next. */
   over = false
   /** What keeps the count of the client's connections; null where they are not counted. */
@@ -44,6 +46,8 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
   /** Nothing more is waited for. */
   private quit = false
   private served = 0
+  /** When the head that is under way began, in milliseconds of the host's clock. */
+  private headSince = 0
   /** The scope of the handler that runs, or ran last. */
   private handling: InnerScope | null = null
 
@@ -82,6 +86,11 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
     return this.state === 'idle' || this.state === 'head'
   }
 
+  /** True while it reads what a handler left of a body; the answer is out. */
+  private get discarding(): boolean {
+    return this.state === 'handling' && this.exchange === null
+  }
+
   /** The connection's task. */
   *serve(): Coroutine<void> {
     const task = currentTask()
@@ -101,8 +110,7 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
         if (next === MORE) return yield* this.leaveIdle()
         if (next === ENDED) return this.endedByClient()
         if (next instanceof GyreError) return yield* this.refuse(next)
-        if (next.method === 'CONNECT' && this.server.connect === null)
-          return yield* this.refuse(new GyreError('GYRE_METHOD_REFUSED', 'CONNECT is for proxies'), NOTHING_ALLOWED)
+        if (next.method === 'CONNECT' && this.server.connect === null) return yield* this.refuseTunnel(next)
         const run = this.begin(next).run()
         // Where AsyncLocalStorage is in use, the stores of one request are not those of the next.
         if (!(yield* this.kernel.contexts === null ? run : inFreshContext(run))) return yield* this.end(next)
@@ -119,18 +127,17 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
 
   /** Its task has ended, by itself or because the kernel has dropped it. */
   ended(task: Task): void {
-    if (this.state !== 'closed') {
-      this.stream.reset()
-      this.close()
-    }
-    this.exchange?.settle()
+    const { cancelledBy } = task
+    if (this.state !== 'closed') this.close()
+    this.exchange?.dropped(cancelledBy)
     this.server.connectionEnded(task, this.address)
   }
 
   /** No further request is to be served. An idle connection waits a little for one that is on its way. */
   windDown(): void {
     this.over = true
-    if (this.state === 'idle') this.runFor(this.server.limit.lastCallTime)
+    // One that has sent half a head, or reads what a handler left of a body, is as good as idle.
+    if (this.idle || this.discarding) this.runFor(this.server.limit.lastCallTime)
   }
 
   // What an exchange needs of its connection
@@ -152,8 +159,11 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
   private begin(head: RequestHead): Exchange {
     // The time that runs is left running: it is cheaper to put off than to take back, and means nothing meanwhile.
     this.advance('headRead')
+    this.quit = false
     if (++this.served >= this.server.limit.requestsPerConnection) this.over = true
-    return (this.exchange = new Exchange(this, head))
+    const exchange = (this.exchange = new Exchange(this, head))
+    if (this.server.accounting) currentTask().meter = exchange.meter = new Meter()
+    return exchange
   }
 
   private idleAgain(): void {
@@ -172,14 +182,21 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
 
   private headBegun(): void {
     this.advance('headBegun')
-    this.runFor(this.server.limit.headTime)
+    this.headSince = this.kernel.time
+    // That of the first head has run since the connection came.
+    if (this.served > 0) this.runFor(this.server.limit.headTime)
+  }
+
+  private *refuseTunnel(head: RequestHead): Coroutine<void> {
+    this.server.tally.requests++
+    yield* this.refuse(new GyreError('GYRE_METHOD_REFUSED', 'CONNECT is for proxies'), head, NOTHING_ALLOWED)
   }
 
   /** Answers what is no request, and ends the connection. @param fields - further lines of the answer's head */
-  private *refuse(error: GyreError, fields: string = ''): Coroutine<void> {
+  private *refuse(error: GyreError, head: RequestHead | null = null, fields: string = ''): Coroutine<void> {
     this.server.report(error, error.status, this)
+    this.settleHead(error, head)
     this.advance('refused')
-    this.settleHead(error)
     yield* this.outlet.write(Outgoing.refusal(error, this.server.dateLine(), fields), '')
     yield* this.outlet.flush()
     yield* this.linger(true)
@@ -188,8 +205,9 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
   /** The time for a request is over, or the server shuts down. */
   private *leaveIdle(): Coroutine<void> {
     // One that was served and is not used any more ends without a word; so does one that a drain has ended.
-    if (this.state === 'head') return yield* this.refuse(new GyreError('GYRE_HEAD_TIMEOUT'))
-    if (this.served === 0 && !this.over) this.settleHead(new GyreError('GYRE_HEAD_TIMEOUT'), 0)
+    if (this.state === 'head')
+      return yield* this.refuse(new GyreError(this.over ? 'GYRE_SHUTDOWN' : 'GYRE_HEAD_TIMEOUT'))
+    if (this.served === 0 && !this.over) this.settleHead(new GyreError('GYRE_HEAD_TIMEOUT'), null, 0)
     this.advance('lastAnswered')
     yield* this.linger(true)
   }
@@ -199,19 +217,18 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
   }
 
   /** Settles a request that never was one. */
-  private settleHead(error: GyreError, status: number = error.status): void {
-    this.server.settle({
-      started: this.kernel.time,
-      origin: this,
-      head: null,
-      status,
-      bytesIn: 0,
-      bytesOut: 0,
-      clientTime: 0,
-      outcome: outcomeOf(error, status),
-      failedIn: 'head',
-      error,
-    })
+  private settleHead(error: GyreError, head: RequestHead | null = null, status: number = error.status): void {
+    const started = this.state === 'head' ? this.headSince : this.kernel.time
+    this.server.settle(unanswered(this, error, { started, head, status }))
+  }
+
+  /** Requests that came together with the last one, and that nobody will answer. */
+  private settleAhead(): void {
+    const code = this.stream.peerEnded ? 'GYRE_PEER_GONE' : 'GYRE_SHUTDOWN'
+    for (const head of this.reader.takeAllAhead()) {
+      this.server.tally.requests++
+      this.settleHead(new GyreError(code), head, 0)
+    }
   }
 
   /**
@@ -245,7 +262,10 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
   }
 
   private close(): void {
+    // An answer that was begun and not finished must not look whole (W29).
+    if (this.exchange !== null) this.stream.reset()
     this.outlet.tryFlush()
+    this.settleAhead()
     if (this.state !== 'closed') this.advance('ended')
     this.kernel.deadlines.cancel(this.deadline)
     this.reader.release()
@@ -272,7 +292,7 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
     else if (this.idle) {
       this.quit = true
       this.stream.readable.wake()
-    }
+    } else if (this.over && this.discarding) this.stream.readable.wakeThrow(new GyreError('GYRE_BODY_TIMEOUT'))
   }
 
   hungUp(broken: boolean): void {

@@ -19,6 +19,8 @@ export interface ServerContext {
   /** Answers CONNECT; null where that is refused. */
   readonly connect: Handler | null
   readonly cancelOnDisconnect: boolean
+  /** Whether each request's share of the loop is counted. */
+  readonly accounting: boolean
   readonly tally: Tally
   readonly budget: OutputBudget
   /** Stands for the body of every request that has none. */

@@ -4,8 +4,10 @@
  *   2. The listeners close. Every answer from here on says `Connection: close`.
  *   3. Idle connections wait `lastCallTime` for a request that is on its way, and then end, our side first.
  *   4. Running requests have until `closeTime`; then they are cancelled, and every `finally` runs.
+ *   5. What has shielded itself from that for longer than the grace loses its connection, and is not waited for.
  */
 import { GyreError } from '../base/index.ts'
+import type { Limits } from '../base/index.ts'
 import { park, sleep, withTimeout } from '../kernel/index.ts'
 import type { Coroutine, ParkingLot } from '../kernel/index.ts'
 import type { Endpoint } from '../io/index.ts'
@@ -38,7 +40,7 @@ export interface CloseReport {
 
 /** What a drain needs of its server. */
 export interface Draining {
-  readonly limit: { readonly closeDelay: number; readonly closeTime: number }
+  readonly limit: Pick<Limits, 'closeDelay' | 'closeTime' | 'cancelGrace' | 'lingerTime'>
   /** Woken when the last connection has ended. */
   readonly empty: ParkingLot
   /** How many connections there are. */
@@ -51,18 +53,20 @@ export interface Draining {
   windDown(): void
   /** Cancels what is left. */
   cancel(): void
+  /** Resets the connections that are left. */
+  reset(): void
 }
 
 export function* drain(server: Draining): Coroutine<CloseReport> {
   const begun = server.now()
   const before = server.outcomes()
-  const { closeDelay, closeTime } = server.limit
+  const { closeDelay } = server.limit
   if (closeDelay > 0) yield* sleep(closeDelay)
   server.stopListening()
   const running = server.running().length
   const idle = server.size() - running
   server.windDown()
-  const cut = yield* waitOrCut(server, closeTime)
+  const cut = yield* waitOrCut(server)
   const after = server.outcomes()
   const outcomes = Object.fromEntries(
     Object.entries(after).map(([name, count]) => [name, count - before[name as Outcome]]),
@@ -71,18 +75,23 @@ export function* drain(server: Draining): Coroutine<CloseReport> {
 }
 
 /** Waits for the last connection. @returns the requests that had to be cancelled */
-function* waitOrCut(server: Draining, closeTime: number): Coroutine<RunningRequest[]> {
-  try {
-    yield* withTimeout(closeTime, () => waitEmpty(server))
-    return []
-  } catch (error) {
-    if (!(error instanceof GyreError && error.code === 'GYRE_TIMEOUT')) throw error
-  }
+function* waitOrCut(server: Draining): Coroutine<readonly RunningRequest[]> {
+  const { closeTime, cancelGrace, lingerTime } = server.limit
+  if (yield* isEmptyWithin(closeTime, server)) return []
   const cut = server.running()
   server.cancel()
-  // Bounded: what goes on waiting after its grace is dropped by the kernel.
-  yield* waitEmpty(server)
+  if (!(yield* isEmptyWithin(cancelGrace + lingerTime, server))) server.reset()
   return cut
+}
+
+function* isEmptyWithin(duration: number, server: Draining): Coroutine<boolean> {
+  try {
+    yield* withTimeout(duration, () => waitEmpty(server))
+    return true
+  } catch (error) {
+    if (error instanceof GyreError && error.code === 'GYRE_TIMEOUT') return false
+    throw error
+  }
 }
 
 function* waitEmpty(server: Draining): Coroutine<void> {

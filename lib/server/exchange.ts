@@ -10,7 +10,7 @@ import { GyreError, statusOf } from '../base/index.ts'
 import type { Limits } from '../base/index.ts'
 import type { ByteStream } from '../io/index.ts'
 import { Cancelled, currentTask } from '../kernel/index.ts'
-import type { Coroutine, InnerScope, Kernel } from '../kernel/index.ts'
+import type { Coroutine, InnerScope, Kernel, Meter, Scope } from '../kernel/index.ts'
 import { interimHead } from '../protocol/index.ts'
 import type { RequestHead, ResponseFields } from '../protocol/index.ts'
 import { finish } from './handler.ts'
@@ -20,7 +20,7 @@ import { Incoming } from './incoming.ts'
 import type { BodyPort } from './incoming.ts'
 import { Outgoing } from './outgoing.ts'
 import type { OutgoingPort } from './outgoing.ts'
-import { outcomeOf, phaseOf } from './record.ts'
+import { outcomeOf } from './record.ts'
 import type { Outcome, Phase } from './record.ts'
 import { Request } from './request.ts'
 import type { RequestOrigin } from './request.ts'
@@ -38,6 +38,8 @@ export interface ExchangePort extends RequestOrigin, OutgoingPort {
   readonly reader: HeadReader
   /** The exchange that runs. */
   exchange: Exchange | null
+  /** The request that was served last, where stalls are watched. */
+  recent: Request | null
   /** Opens the scope that a handler runs in. */
   openScope(): InnerScope
   /** The connection has left HTTP. */
@@ -55,6 +57,8 @@ export class Exchange implements BodyPort, ResponseSink, Settlement {
   readonly started: number
   /** The scope of the handler: what is awaited or spawned into the request ends with it. */
   scope: InnerScope | null = null
+  /** What counts its share of the loop; null where nothing does. */
+  meter: Meter | null = null
   private readonly outgoing: Outgoing
   private readonly incoming: Incoming | null
   /** How it ended; `failed` where nobody came to say so, because the connection's task was dropped. */
@@ -142,6 +146,7 @@ export class Exchange implements BodyPort, ResponseSink, Settlement {
           scope.close()
         }
         if (!this.left) {
+          if (this.meter !== null && !outgoing.begun) this.addTiming(this.meter)
           keep = outgoing.tryFinish(response) ?? (yield* outgoing.finish(response))
           if (!keep || !port.reader.hasAhead) {
             outlet.tryFlush()
@@ -152,6 +157,8 @@ export class Exchange implements BodyPort, ResponseSink, Settlement {
       } catch (error) {
         keep = yield* this.failed(error)
       } finally {
+        // The step that is under way is counted as far as it was this request's.
+        if (this.meter !== null) currentTask().meter = null
         this.settle()
       }
       if (keep && incoming !== null && !incoming.done) keep = yield* this.discard(incoming)
@@ -170,13 +177,25 @@ export class Exchange implements BodyPort, ResponseSink, Settlement {
     this.scope?.cancel('the client has gone')
   }
 
+  /** Its task was dropped, because it went on waiting after a cancel and its grace. */
+  dropped(cancelledBy: Scope | null): void {
+    const late = cancelledBy !== null && cancelledBy === this.scope && !this.gone
+    this.error = new GyreError(this.gone ? 'GYRE_PEER_GONE' : late ? 'GYRE_HANDLER_TIMEOUT' : 'GYRE_SHUTDOWN')
+    this.outcome = outcomeOf(this.error, 0)
+    this.failedIn = this.phase
+    this.settle()
+  }
+
   /** Counts it and writes it down: once, by its own end or by that of its connection. */
   settle(): void {
     const { port, outgoing } = this
     if (port.exchange !== this) return
     port.exchange = null
+    // A step that took too long is told of when it is over, and so may be its request.
+    if (this.limit.stallTime < Infinity) port.recent = this.request
     this.response.stage = 'ended'
-    if (!outgoing.finished) this.request.breakOff()
+    // Of a connection that has left HTTP the end is no success of itself.
+    if (!outgoing.finished || (this.left && this.outcome !== 'ok')) this.request.breakOff()
     port.server.tally.end()
     port.server.settle(this)
     if (!requestFinish.hasSubscribers) return
@@ -211,6 +230,7 @@ export class Exchange implements BodyPort, ResponseSink, Settlement {
   // What the response needs of it
 
   sendChunk(response: Response, chunk: Payload): Coroutine<void> {
+    if (this.meter !== null && !this.outgoing.begun) this.addTiming(this.meter)
     return this.outgoing.sendChunk(response, chunk)
   }
 
@@ -221,6 +241,8 @@ export class Exchange implements BodyPort, ResponseSink, Settlement {
     const { outlet } = this.port
     yield* outlet.acquire()
     try {
+      // Another task may have begun the answer meanwhile.
+      response.mustBeOpen()
       yield* outlet.write(interimHead(status, fields), '')
       yield* outlet.flush()
     } finally {
@@ -235,12 +257,20 @@ export class Exchange implements BodyPort, ResponseSink, Settlement {
     // RFC 9110 section 7.8: the request is read to its end before the protocol changes.
     if (incoming !== null && !incoming.done && !(yield* incoming.discard(this.limit.drainBytes)))
       throw new GyreError('GYRE_NO_UPGRADE', 'the request has a body that was not read to its end')
-    response.stage = 'ended'
-    this.left = true
-    this.outgoing.leave(status)
-    port.upgraded()
-    yield* port.outlet.write(text, '')
-    yield* port.outlet.flush()
+    yield* port.outlet.acquire()
+    try {
+      response.mustBeOpen()
+      response.stage = 'ended'
+      this.left = true
+      // The times of HTTP are over; so is that of its handler.
+      this.scope?.cancelAt(Infinity, '')
+      this.outgoing.leave(status)
+      port.upgraded()
+      yield* port.outlet.write(text, '')
+      yield* port.outlet.flush()
+    } finally {
+      port.outlet.release()
+    }
     return streamWithRest(port.stream, port.reader.takeRest())
   }
 
@@ -257,6 +287,21 @@ export class Exchange implements BodyPort, ResponseSink, Settlement {
     return server.connect(this.request, this.response)
   }
 
+  /** Tells the client where the time went so far (https://www.w3.org/TR/server-timing/). */
+  private addTiming(meter: Meter): void {
+    const now = this.kernel.host.now()
+    const parts = [
+      ['loop', meter.loopTimeAt(now)],
+      ['queued', meter.queuedTime],
+      ['client', this.clientTime],
+      ['total', now - this.started],
+    ] as const
+    this.response.headers.append(
+      'Server-Timing',
+      parts.map(([name, time]) => `${name};dur=${time.toFixed(2)}`).join(', '),
+    )
+  }
+
   /** Reads what the handler left of the body, if that is cheaper than a new connection. @returns whether it was */
   private *discard(incoming: Incoming): Coroutine<boolean> {
     try {
@@ -271,13 +316,11 @@ export class Exchange implements BodyPort, ResponseSink, Settlement {
   /** Something went wrong: answers, where there is somebody to answer. @returns whether the connection goes on */
   private *failed(thrown: unknown): Coroutine<boolean> {
     const { port, outgoing } = this
-    const error = this.causeOf(thrown)
-    const status = error instanceof GyreError ? error.status : statusOf(error)
-    this.error = error
-    this.failedIn = phaseOf(error) ?? this.phase
-    this.outcome = outcomeOf(error, status)
+    const status = this.blame(thrown)
+    const { error } = this
     if (requestError.hasSubscribers) requestError.publish({ ...this.message(), error } satisfies ErrorMessage)
-    if (isNews(error, this.outcome)) port.server.report(error, status, port, this.request)
+    // A client that leaves, and an answer that the handler chose to throw, are no news.
+    if (this.outcome !== 'ok' && !this.gone) port.server.report(error, status, port, this.request)
     try {
       if (outgoing.begun) {
         // No fake clean end: the client must see that the answer is not whole.
@@ -286,6 +329,7 @@ export class Exchange implements BodyPort, ResponseSink, Settlement {
       }
       // The client has gone, or reads nothing: there is nobody to answer.
       if (status === 0) return false
+      this.response.status = status
       const keep = yield* outgoing.fail(status, error)
       yield* port.outlet.flush()
       return keep
@@ -294,6 +338,22 @@ export class Exchange implements BodyPort, ResponseSink, Settlement {
       port.stream.reset()
       return false
     }
+  }
+
+  /** Notes what went wrong, and where. @returns the status to answer with; 0 where nobody is there to read it */
+  private blame(thrown: unknown): number {
+    const error = this.causeOf(thrown)
+    const clients = thrown === this.incoming?.brokenBy || thrown === this.port.outlet.brokenBy || error !== thrown
+    if (error instanceof GyreError && error.code === 'GYRE_PEER_GONE' && clients) this.gone = true
+    // An error without a status is about some other connection, if it is not about this one.
+    const status = error instanceof GyreError && (error.status > 0 || clients) ? error.status : statusOf(error)
+    this.error = error
+    this.failedIn = this.phaseAt(thrown)
+    this.outcome =
+      error instanceof GyreError && error.status === 0 && !clients
+        ? 'failed'
+        : outcomeOf(error, status, this.outgoing.begun)
+    return status
   }
 
   /** What a cancel means: who has cancelled, and why. */
@@ -305,9 +365,11 @@ export class Exchange implements BodyPort, ResponseSink, Settlement {
     // handler has joined, and its own business.
     return currentTask().cancelledBy === null ? thrown : new GyreError('GYRE_SHUTDOWN', undefined, thrown)
   }
-}
 
-/** A client that leaves, and an answer that the handler chose to throw, are no news. */
-function isNews(error: unknown, outcome: Outcome): boolean {
-  return outcome !== 'ok' && !(error instanceof GyreError && error.code === 'GYRE_PEER_GONE')
+  /** Where the exchange was when this was thrown: what has broken off a wait for the client is known there. */
+  private phaseAt(thrown: unknown): Phase {
+    if (this.left) return 'upgraded'
+    if (thrown === this.incoming?.brokenBy) return 'body'
+    return thrown === this.port.outlet.brokenBy || this.outgoing.finished ? 'answer' : 'handler'
+  }
 }

@@ -5,9 +5,9 @@
  */
 import { SIZES } from '../base/index.ts'
 import type { GyreError } from '../base/index.ts'
-import { END, readSome, writeAll } from '../io/index.ts'
+import { END, readSome } from '../io/index.ts'
 import type { ByteStream } from '../io/index.ts'
-import { withTimeout } from '../kernel/index.ts'
+import { giveWay, withTimeout } from '../kernel/index.ts'
 import type { Coroutine } from '../kernel/index.ts'
 import type { ServerContext } from './context.ts'
 import { Outgoing } from './outgoing.ts'
@@ -23,18 +23,25 @@ export class Farewells {
     this.server = server
   }
 
-  /** Answers with an error and ends the connection, within `lingerTime`. */
+  /** Answers with an error, as far as that needs no waiting, and ends the connection within `lingerTime`. */
   say(stream: ByteStream, error: GyreError): void {
     const { server } = this
     const answer = Buffer.from(Outgoing.refusal(error, server.dateLine()), 'latin1')
-    if (this.underWay >= SIZES.farewells) return sayAndLeave(stream, answer)
+    try {
+      stream.tryWrite(answer, 0, answer.length)
+    } catch {
+      // The client has gone already.
+      return stream.close()
+    }
+    if (this.underWay >= SIZES.farewells) return stream.close()
     this.underWay++
-    server.kernel.spawn(this.sayAndLinger(stream, answer), { name: 'farewell' })
+    server.kernel.spawn(this.linger(stream), { name: 'farewell' })
   }
 
-  private *sayAndLinger(stream: ByteStream, answer: Buffer): Coroutine<void> {
+  private *linger(stream: ByteStream): Coroutine<void> {
     try {
-      yield* withTimeout(this.server.limit.lingerTime, sayAndWait(stream, answer))
+      stream.shutdown()
+      yield* withTimeout(this.server.limit.lingerTime, readToEnd(stream))
     } catch {
       // Gone, or too slow: there is no more to be done for it.
     } finally {
@@ -44,19 +51,12 @@ export class Farewells {
   }
 }
 
-function sayAndLeave(stream: ByteStream, answer: Buffer): void {
-  try {
-    stream.tryWrite(answer, 0, answer.length)
-  } catch {
-    // The client has gone already.
-  } finally {
-    stream.close()
+/** What a client sent and we did not read would make the operating system reset it, and the answer with it. */
+function* readToEnd(stream: ByteStream): Coroutine<void> {
+  for (let left: number = SIZES.lingerBytes; left > 0;) {
+    const size = yield* readSome(stream, waste)
+    if (size === END) return
+    left -= size
+    yield* giveWay()
   }
-}
-
-function* sayAndWait(stream: ByteStream, answer: Buffer): Coroutine<void> {
-  yield* writeAll(stream, answer)
-  stream.shutdown()
-  // What it sent and we did not read would make the operating system reset it, and the answer with it.
-  while ((yield* readSome(stream, waste)) !== END);
 }

@@ -50,10 +50,14 @@ export function finish(result: ReturnType<Handler>): Operation<unknown> {
   )
 }
 
+const SERVER_ERROR = 500
+
 /** An error that becomes an answer: throw it from a handler. */
 export class HttpError extends Error {
   /** The status of the answer. */
   readonly status: number
+  /** Whether the message is meant for the client: below 500. */
+  readonly expose: boolean
 
   /**
    * @param status - from 400 to 599
@@ -67,5 +71,6 @@ export class HttpError extends Error {
     super(message, options)
     this.name = 'HttpError'
     this.status = status
+    this.expose = status < SERVER_ERROR
   }
 }

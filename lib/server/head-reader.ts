@@ -9,8 +9,7 @@ import { GyreError, SIZES } from '../base/index.ts'
 import type { Limits } from '../base/index.ts'
 import { END, WOULD_WAIT } from '../io/index.ts'
 import type { ByteStream } from '../io/index.ts'
-import { PartialHead, headEnd, input, parseHead } from '../protocol/index.ts'
-import type { RequestHead } from '../protocol/index.ts'
+import { PartialHead, RequestHead, headEnd, input, parseHead } from '../protocol/index.ts'
 
 /** More must come before there is a head. */
 export const MORE = 'more'
@@ -64,6 +63,13 @@ export class HeadReader {
       if (error instanceof GyreError) return error
       throw error
     }
+  }
+
+  /** Takes the requests that came together with the last one and will not be answered. */
+  takeAllAhead(): RequestHead[] {
+    const heads = (this.ahead ?? []).filter((next) => next instanceof RequestHead).reverse()
+    this.ahead = null
+    return heads
   }
 
   /** Takes what was read and not used. */

@@ -58,6 +58,8 @@ export class Incoming implements BodySource {
   unasked = false
   /** True while the client is waited for. */
   waiting = false
+  /** What broke reading off: whoever catches it knows that it came from this body, and from nowhere else. */
+  brokenBy: unknown = null
   /** Bytes that have come, framing included. */
   received = 0
   private readonly port: BodyPort
@@ -98,14 +100,19 @@ export class Incoming implements BodySource {
   }
 
   *readBody(): Coroutine<Buffer | null> {
-    while (!this.done) {
-      const size = yield* this.fill()
-      this.received += size
-      const piece = this.decoder === null ? this.takeCounted(size) : this.takeDecoded(this.decoder, size)
-      if (this.outstanding === 0) this.port.bodyDone()
-      if (piece !== null) return piece
+    try {
+      while (!this.done) {
+        const size = yield* this.fill()
+        this.received += size
+        const piece = this.decoder === null ? this.takeCounted(size) : this.takeDecoded(this.decoder, size)
+        if (this.outstanding === 0) this.port.bodyDone()
+        if (piece !== null) return piece
+      }
+      return null
+    } catch (error) {
+      this.brokenBy = error
+      throw error
     }
-    return null
   }
 
   /**
@@ -171,9 +178,11 @@ export class Incoming implements BodySource {
       tooSlow: 'GYRE_BODY_TOO_SLOW',
     })
     this.waiting = true
-    yield* this.clientWait.wait(this.received)
-    // Not where the wait has failed: the phase in which it did is asked for afterwards.
-    this.waiting = false
+    try {
+      yield* this.clientWait.wait(this.received)
+    } finally {
+      this.waiting = false
+    }
   }
 
   private takeCounted(size: number): Buffer {

@@ -24,6 +24,11 @@ export interface ServerOptions {
    * None by default.
    */
   readonly access?: AccessOption
+  /**
+   * Whether each request's share of the loop is counted: in its access record, and for the client in the field
+   * Server-Timing. Off by default.
+   */
+  readonly accounting?: boolean
   /** Where events go: lines on standard error by default; `false` for nowhere. */
   readonly log?: Logger | false
 }
@@ -34,15 +39,17 @@ const SERVER_OPTIONS: readonly (keyof ServerOptions)[] = [
   'cancelOnDisconnect',
   'connect',
   'access',
+  'accounting',
   'log',
 ]
 
 /** @throws GyreError `GYRE_BAD_OPTION` */
 export function checkServerOptions(options: ServerOptions): void {
   checkNames('createServer()', options, SERVER_OPTIONS)
-  const { cancelOnDisconnect, connect, log } = options
+  const { cancelOnDisconnect, accounting, connect, log } = options
   if (cancelOnDisconnect !== undefined && typeof cancelOnDisconnect !== 'boolean')
     throw badOption('cancelOnDisconnect must be true or false')
+  if (accounting !== undefined && typeof accounting !== 'boolean') throw badOption('accounting must be true or false')
   if (connect !== undefined && typeof connect !== 'function') throw badOption('connect must be a handler')
   if (log !== undefined && log !== false && typeof log !== 'function')
     throw badOption('log must be a function, or false')

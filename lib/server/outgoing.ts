@@ -2,7 +2,7 @@
  * A response going out over a connection: in one piece where the handler gave it in one piece, else
  * chunk by chunk, framed as the head has announced (RFC 9112 section 6).
  */
-import { GyreError, SIZES, describeError } from '../base/index.ts'
+import { GyreError, SIZES, describeError, isExposed } from '../base/index.ts'
 import { giveWay } from '../kernel/index.ts'
 import type { Coroutine } from '../kernel/index.ts'
 import { LAST_CHUNK, chunkHead, isBodiless, lastChunk, plainHead, reasonOf, responseHead } from '../protocol/index.ts'
@@ -66,12 +66,14 @@ export class Outgoing {
     if (
       this.sent !== null ||
       response.ownHeaders !== null ||
+      response.ownTrailers !== null ||
       response.reason !== undefined ||
       typeof payload !== 'string'
     )
       return undefined
     if (port.over || !head.keepAlive || head.minor === 0 || this.incoming !== null || head.method === 'HEAD')
       return undefined
+    if (head.method === 'CONNECT') return undefined
     const { length } = payload
     if (length > PLAIN_LENGTH || response.contentType === '') return undefined
     if (!(status >= LOWEST_STATUS && status <= HIGHEST_STATUS && Number.isInteger(status))) return undefined
@@ -117,7 +119,7 @@ export class Outgoing {
       if (hasBody && framing === 'chunked')
         yield* outlet.write(ownTrailers === null ? LAST_CHUNK : lastChunk(ownTrailers), '')
       this.finished = true
-      return keepAlive && !this.port.over
+      return keepAlive
     } finally {
       outlet.release()
     }
@@ -205,6 +207,8 @@ export class Outgoing {
   }
 
   private plan(response: Response, length: number | undefined): PlannedHead {
+    // Here, where it is not too late to answer with the error.
+    if (response.ownTrailers !== null) lastChunk(response.ownTrailers)
     return responseHead({
       method: this.head.method,
       minor: this.head.minor,
@@ -221,7 +225,8 @@ export class Outgoing {
   /** A connection goes on if both sides want it to, and if the rest of the body can be had cheaply. */
   private mayGoOn(): boolean {
     const { head, incoming, port } = this
-    if (port.over || !head.keepAlive) return false
+    // What a client sends behind a CONNECT may be meant for the tunnel that it did not get.
+    if (port.over || !head.keepAlive || head.method === 'CONNECT') return false
     if (incoming === null || incoming.done) return true
     // A client that was not told to go on may send the body or not (RFC 9110 section 10.1.1): close.
     if (incoming.awaited || incoming.unasked) return false
@@ -235,9 +240,9 @@ export class Outgoing {
 
   private *writeBody(planned: PlannedHead, chunk: Payload): Coroutine<void> {
     const size = byteLength(chunk)
+    if (!planned.hasBody) return
     this.mustFit(planned, size)
     this.bodyBytes += size
-    if (!planned.hasBody) return
     const { outlet } = this.port
     if (planned.framing !== 'chunked') return yield* outlet.write('', chunk)
     yield* outlet.write(chunkHead(size), chunk)
@@ -277,6 +282,6 @@ function isAscii(text: string): boolean {
  */
 function errorText(status: number, error: unknown): string {
   const reason = `${status} ${reasonOf(status)}`
-  const message = status < 500 && error instanceof Error ? describeError(error) : ''
+  const message = status < 500 && isExposed(error) ? describeError(error) : ''
   return message === '' ? `${reason}\n` : `${reason}: ${message}\n`
 }

@@ -11,7 +11,7 @@ import { GyreError, SIZES, writeLatin1, writeUtf8 } from '../base/index.ts'
 import type { Limits } from '../base/index.ts'
 import { WOULD_WAIT } from '../io/index.ts'
 import type { ByteStream } from '../io/index.ts'
-import { ParkingLot, park } from '../kernel/index.ts'
+import { Cancelled, ParkingLot, park } from '../kernel/index.ts'
 import type { Coroutine, Cork, Kernel } from '../kernel/index.ts'
 import type { OutputBudget, Waiting } from './budget.ts'
 import { ClientWait } from './client-wait.ts'
@@ -40,7 +40,9 @@ export class Outlet implements Cork, Waiting {
   /** What was not sent when the buffer had to be given free. */
   private unsent: Buffer | null = null
   /** What went wrong when there was nobody to tell. */
-  private failure: unknown = null
+  private failure: Error | null = null
+  /** What broke a write off: whoever catches it knows that it came from the client's reading, and from nowhere else. */
+  brokenBy: unknown = null
   /** True while a writer has the outlet for itself. */
   private taken = false
   private queue: ParkingLot | null = null
@@ -113,7 +115,7 @@ export class Outlet implements Cork, Waiting {
   /** Sends all that was taken, waiting for the client where it is slow. */
   *flush(): Coroutine<void> {
     this.tryFlush()
-    if (this.failure !== null) this.rethrow()
+    if (this.failure !== null) throw this.asBroken(this.failure)
     if (this.unsent !== null) yield* this.drain()
   }
 
@@ -127,7 +129,7 @@ export class Outlet implements Cork, Waiting {
       if (this.failure !== null) return
       if (this.unsent === null) start = Math.max(0, this.stream.tryWrite(shared, 0, end))
     } catch (error) {
-      this.failure = error
+      this.failure = asError(error)
       return
     }
     if (start === end) return
@@ -183,9 +185,11 @@ export class Outlet implements Cork, Waiting {
           this.moved += count
         }
       }
-    } finally {
+    } catch (error) {
       // Broken off half way, by a cancel or an error: whatever came next would be taken for the rest.
-      if (start < bytes.length) this.failure ??= new GyreError('GYRE_STREAM_CLOSED', 'a write was broken off half way')
+      this.failure ??=
+        error instanceof Cancelled ? new GyreError('GYRE_STREAM_CLOSED', 'a write was broken off') : asError(error)
+      throw this.asBroken(error)
     }
   }
 
@@ -200,7 +204,7 @@ export class Outlet implements Cork, Waiting {
     this.held = held
     budget.enter(this)
     try {
-      if (this.failure !== null) this.rethrow()
+      if (this.failure !== null) throw this.failure
       yield* this.stall.wait(this.moved)
     } finally {
       budget.leave(this)
@@ -208,9 +212,14 @@ export class Outlet implements Cork, Waiting {
     }
   }
 
-  private rethrow(): never {
-    throw this.failure instanceof Error ? this.failure : new GyreError('GYRE_PEER_GONE')
+  private asBroken<E>(error: E): E {
+    this.brokenBy = error
+    return error
   }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new GyreError('GYRE_IO_FAILED', undefined, error)
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

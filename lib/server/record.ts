@@ -33,6 +33,18 @@ export type Outcome = (typeof OUTCOMES)[number]
 /** What a request is waiting for: its head, its body, its handler, or the client reading the answer. */
 export type Phase = 'head' | 'body' | 'handler' | 'answer' | 'upgraded'
 
+/** What a request, and all that it spawned, took of the loop. Times are in milliseconds. */
+export interface LoopShare {
+  /** How often it ran until its next wait. */
+  readonly steps: number
+  /** How long it ran. */
+  readonly loopTime: number
+  /** For how long at most it let nothing else run. */
+  readonly longestStep: number
+  /** How long it was ready while others ran: high where the loop is overloaded, or somebody stalls it. */
+  readonly queuedTime: number
+}
+
 /** What became of one request. */
 export interface AccessRecord {
   /** When its head was there, in milliseconds since 1970. */
@@ -55,6 +67,8 @@ export interface AccessRecord {
   readonly bytesOut: number
   /** How long the client was waited for, in milliseconds: for its body, and to read the answer. */
   readonly clientTime: number
+  /** What it took of the loop; null where the option `accounting` is off. */
+  readonly loop: LoopShare | null
   readonly outcome: Outcome
   /** Where it was when it ended otherwise than `ok`. */
   readonly phase: Phase | null
@@ -81,30 +95,16 @@ const SPECIAL: Partial<Record<ErrorCode, Outcome>> = {
   GYRE_SHUTDOWN: 'cut',
 }
 
-/** Codes that say by themselves where a request was. */
-const PHASES: Partial<Record<ErrorCode, Phase>> = {
-  GYRE_BODY_TRUNCATED: 'body',
-  GYRE_BODY_TIMEOUT: 'body',
-  GYRE_BODY_TOO_SLOW: 'body',
-  GYRE_BODY_TOO_LARGE: 'body',
-  GYRE_MALFORMED_BODY: 'body',
-  GYRE_WRITE_TIMEOUT: 'answer',
-  GYRE_WRITE_TOO_SLOW: 'answer',
-  GYRE_OUTPUT_SHED: 'answer',
-}
-
-/** @returns where a request was when an error ended it; undefined where the error does not say */
-export function phaseOf(error: unknown): Phase | undefined {
-  return error instanceof GyreError ? PHASES[error.code] : undefined
-}
-
 const SERVER_ERROR = 500
 
-/** @returns the outcome of a request that ended with an error, answered with that status */
-export function outcomeOf(error: unknown, status: number): Outcome {
+/**
+ * @param begun - whether the answer had begun, and was broken off by the error
+ * @returns the outcome of a request that ended with an error, answered with that status
+ */
+export function outcomeOf(error: unknown, status: number, begun: boolean = false): Outcome {
   if (error instanceof GyreError) return SPECIAL[error.code] ?? (error.blame === 'client' ? 'refused' : 'failed')
-  // An HttpError below 500 is what the handler wanted to say.
-  return status < SERVER_ERROR ? 'ok' : 'failed'
+  // An HttpError below 500 is what the handler wanted to say, if it could be said.
+  return status < SERVER_ERROR && !begun ? 'ok' : 'failed'
 }
 
 /** @returns the limit that an error says was hit */

@@ -26,11 +26,12 @@ import { lineLogger } from './log.ts'
 import type { Logger } from './log.ts'
 import { checkServerOptions } from './options.ts'
 import type { ServerOptions } from './options.ts'
-import { outcomeOf } from './record.ts'
 import type { AccessWriter } from './record.ts'
 import type { Request, RequestOrigin } from './request.ts'
 import { CLOSE_SIGNALS, waitCloseSignal } from './signals.ts'
-import { Tally, recordOf } from './tally.ts'
+import { Tally, recordOf, unanswered } from './tally.ts'
+import { loopStall } from './tracing.ts'
+import type { StallMessage } from './tracing.ts'
 import type { Counts, Settlement } from './tally.ts'
 
 /** What a server is doing. */
@@ -55,6 +56,7 @@ export class Server implements ServerContext {
   readonly handler: Handler
   readonly connect: Handler | null
   readonly cancelOnDisconnect: boolean
+  readonly accounting: boolean
   readonly tally: Tally = new Tally()
   readonly budget: OutputBudget
   readonly noBody: NoBody
@@ -86,6 +88,7 @@ export class Server implements ServerContext {
     this.handler = handler
     this.connect = options.connect ?? null
     this.cancelOnDisconnect = options.cancelOnDisconnect ?? true
+    this.accounting = options.accounting ?? false
     this.io = chooseIo(options.io)
     this.scope = new Scope(kernel, null, false)
     this.scope.grace = this.limit.cancelGrace
@@ -104,6 +107,10 @@ export class Server implements ServerContext {
     this.log = options.log === false ? () => undefined : (options.log ?? toStandardError)
     for (const sentence of unsafeCombinations(this.limit))
       this.report(new GyreError('GYRE_UNSAFE_LIMITS', sentence), 0, null)
+    if (this.limit.stallTime < Infinity)
+      kernel.watchStalls(this.limit.stallTime, (task, duration) => {
+        this.stalled(task, duration)
+      })
   }
 
   /** False from the beginning of `close` on: what a readiness check should answer with. */
@@ -332,18 +339,18 @@ export class Server implements ServerContext {
   private turnedAway(error: GyreError, origin: RequestOrigin): void {
     this.tally.rejected++
     this.report(error, error.status, origin)
-    this.settle({
-      started: this.kernel.time,
-      origin,
-      head: null,
-      status: error.status,
-      bytesIn: 0,
-      bytesOut: 0,
-      clientTime: 0,
-      outcome: outcomeOf(error, error.status),
-      failedIn: 'head',
-      error,
-    })
+    this.settle(unanswered(origin, error, { started: this.kernel.time, head: null, status: error.status }))
+  }
+
+  /** A step took too long; all servers of the thread share the loop, and the newest that watches is told. */
+  private stalled(task: Task, duration: number): void {
+    const connection = task.keeper instanceof Connection ? task.keeper : null
+    const request = connection?.exchange?.request ?? connection?.recent ?? null
+    const what = request === null ? `task ${task.name}` : `${request.method} ${request.path}`
+    const error = new GyreError('GYRE_LOOP_STALLED', `${what}: one step took ${duration.toFixed(1)} ms`)
+    this.tally.hit(error)
+    this.report(error, 0, connection)
+    if (loopStall.hasSubscribers) loopStall.publish({ task, duration, request } satisfies StallMessage)
   }
 
   private *closeAfter(event: Operation<unknown>): Coroutine<CloseReport> {
@@ -371,6 +378,9 @@ export class Server implements ServerContext {
       },
       cancel: () => {
         this.scope.cancel('the server shuts down')
+      },
+      reset: () => {
+        for (const { keeper } of this.connections) if (keeper instanceof Connection) keeper.stream.reset()
       },
     })
     this.phase = 'closed'

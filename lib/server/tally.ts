@@ -3,9 +3,10 @@
  */
 import { GyreError, LIMITS } from '../base/index.ts'
 import type { LimitName } from '../base/index.ts'
+import type { Meter } from '../kernel/index.ts'
 import type { RequestHead } from '../protocol/index.ts'
-import { OUTCOMES, limitOf } from './record.ts'
-import type { AccessRecord, Outcome, Phase } from './record.ts'
+import { OUTCOMES, limitOf, outcomeOf } from './record.ts'
+import type { AccessRecord, LoopShare, Outcome, Phase } from './record.ts'
 import type { RequestOrigin } from './request.ts'
 
 /** Counts, as `server.statistics()` shows them. */
@@ -35,6 +36,8 @@ export interface Settlement {
   readonly bytesIn: number
   readonly bytesOut: number
   readonly clientTime: number
+  /** What counted its share of the loop; null where nothing did. */
+  readonly meter: Meter | null
   readonly outcome: Outcome
   /** Where it was when it failed; null where it did not. */
   readonly failedIn: Phase | null
@@ -76,7 +79,11 @@ export class Tally implements Counts {
   /** Counts how a request has ended. */
   count(outcome: Outcome, error: unknown): void {
     this.outcomes[outcome]++
-    if (error === null) return
+    if (error !== null) this.hit(error)
+  }
+
+  /** Counts the limit that an error says was hit, if it is one. */
+  hit(error: unknown): void {
     const limit = limitOf(error)
     if (limit !== null) this.hits.set(limit, (this.hits.get(limit) ?? 0) + 1)
   }
@@ -86,6 +93,17 @@ export class Tally implements Counts {
     const { accepted, rejected, requests, running, outcomes, limitsHit } = this
     return { accepted, rejected, requests, running, outcomes: { ...outcomes }, limitsHit }
   }
+}
+
+/** The settlement of what no handler has seen. */
+export function unanswered(
+  origin: RequestOrigin,
+  error: GyreError,
+  { started, head, status }: Pick<Settlement, 'started' | 'head' | 'status'>,
+): Settlement {
+  const outcome = outcomeOf(error, status)
+  const nothing = { bytesIn: 0, bytesOut: 0, clientTime: 0, meter: null }
+  return { started, origin, head, status, ...nothing, outcome, failedIn: 'head', error }
 }
 
 /**
@@ -109,9 +127,14 @@ export function recordOf(settlement: Settlement, now: number, wallTime: number):
     bytesIn: settlement.bytesIn,
     bytesOut: settlement.bytesOut,
     clientTime: settlement.clientTime,
+    loop: settlement.meter === null ? null : loopShare(settlement.meter),
     outcome,
     phase: outcome === 'ok' ? null : settlement.failedIn,
     code: error instanceof GyreError ? error.code : null,
     limit: limitOf(error),
   }
+}
+
+function loopShare({ steps, loopTime, longestStep, queuedTime }: Meter): LoopShare {
+  return { steps, loopTime, longestStep, queuedTime }
 }

@@ -4,6 +4,7 @@
  * Node's, as on every such channel, and ends no request.
  */
 import { channel } from 'node:diagnostics_channel'
+import type { Task } from '../kernel/index.ts'
 import type { AccessRecord } from './record.ts'
 import type { Request } from './request.ts'
 import type { Response } from './response.ts'
@@ -23,6 +24,15 @@ export interface ErrorMessage extends RequestMessage {
 export interface FinishMessage
   extends RequestMessage, Pick<AccessRecord, 'outcome' | 'status' | 'bytesIn' | 'bytesOut'> {}
 
+/** `gyre.loop.stall`: a step took longer than the limit `stallTime`. */
+export interface StallMessage {
+  readonly task: Task
+  /** In milliseconds. */
+  readonly duration: number
+  /** The request that the task was serving, where it was one's own. */
+  readonly request: Request | null
+}
+
 /** A handler is about to be called. Message: RequestMessage. */
 export const requestStart = channel('gyre.request.start')
 /** The head of the answer is about to be sent. Message: RequestMessage. */
@@ -31,3 +41,5 @@ export const headSent = channel('gyre.request.headSent')
 export const requestError = channel('gyre.request.error')
 /** The exchange has ended. Message: FinishMessage. */
 export const requestFinish = channel('gyre.request.finish')
+/** Message: StallMessage. */
+export const loopStall = channel('gyre.loop.stall')

@@ -51,8 +51,19 @@ test('an error carries its row, its detail and its cause', () => {
 
 test('the status of what is thrown: its own from 400 to 599, else 500', () => {
   expect(
-    [{ status: 404 }, { status: 200 }, { status: '404' }, new Error('x'), null, 'x', { status: 600 }].map(statusOf),
-  ).toEqual([404, 500, 500, 500, 500, 500, 500])
+    [
+      { status: 404, expose: true },
+      { status: 503, expose: false },
+      // The error of some client: its status is that of somebody else's answer.
+      { status: 404 },
+      { status: 200, expose: true },
+      { status: '404', expose: true },
+      new Error('x'),
+      null,
+      'x',
+      { status: 600, expose: true },
+    ].map(statusOf),
+  ).toEqual([404, 503, 500, 500, 500, 500, 500, 500, 500])
 })
 
 test('limits that are not given stay as the table has them; undefined is not given', () => {

@@ -46,7 +46,11 @@ describe('C1 CVE-2026-21710: names that objects have already', () => {
       await client.send(request([...fields, ...close, 'Transfer-Encoding: chunked'], body)).end(),
     )
     const of = { prototype: true, got: NAMES.map(() => 'polluted'), own: false, json: true }
-    expect(JSON.parse(answer?.body ?? '')).toEqual([{ ...of, own: expect.any(Boolean) as boolean }, { ...of, own: expect.any(Boolean) as boolean }, null])
+    expect(JSON.parse(answer?.body ?? '')).toEqual([
+      { ...of, own: expect.any(Boolean) as boolean },
+      { ...of, own: expect.any(Boolean) as boolean },
+      null,
+    ])
     await site.unharmed()
   })
 
@@ -114,19 +118,25 @@ describe('C3 CVE-2026-21637: what the application throws', () => {
     },
   }
   const cases = Object.keys(kinds).flatMap((kind) => Object.keys(MONSTERS).map((what) => [kind, what] as const))
-  test.each(cases)('a handler (%s): %s is answered, written down once, and the connection goes on', async (kind, what) => {
-    const records: AccessRecord[] = []
-    const handler = kinds[kind]?.(MONSTERS[what] as () => unknown) as Handler
-    const site = await besiege((incoming, response) => {
-      if (incoming.path === '/') return handler(incoming, response)
-      response.text('next')
-    }, { access: (one) => records.push(one) })
-    const client = await site.connect()
-    const found = answers(await client.send(request([], '', '/', 'GET') + get('/next')).end())
-    expect(found.map(({ status }) => status)).toEqual([expect.toSatisfy((status) => status >= 400), 200])
-    expect(records.map(({ target }) => target)).toEqual(['/good', '/', '/next'])
-    await site.unharmed()
-  })
+  test.each(cases)(
+    'a handler (%s): %s is answered, written down once, and the connection goes on',
+    async (kind, what) => {
+      const records: AccessRecord[] = []
+      const handler = kinds[kind]?.(MONSTERS[what] as () => unknown) as Handler
+      const site = await besiege(
+        (incoming, response) => {
+          if (incoming.path === '/') return handler(incoming, response)
+          response.text('next')
+        },
+        { access: (one) => records.push(one) },
+      )
+      const client = await site.connect()
+      const found = answers(await client.send(request([], '', '/', 'GET') + get('/next')).end())
+      expect(found.map(({ status }) => status)).toEqual([expect.toSatisfy((status) => status >= 400), 200])
+      expect(records.map(({ target }) => target)).toEqual(['/good', '/', '/next'])
+      await site.unharmed()
+    },
+  )
 
   test.each(Object.keys(MONSTERS))('a logger and an access writer: %s', async (what) => {
     const site = await besiege(
@@ -306,7 +316,12 @@ describe('C8: clients that break off', () => {
         const stop = (): void => void out.destroy()
         out.on('error', () => undefined).on('close', () => resolve())
         if (['socket', 'finish', 'response'].includes(event)) out.on(event, stop)
-        out.on('response', (incoming) => incoming.on(event, stop).on('error', () => undefined).resume())
+        out.on('response', (incoming) =>
+          incoming
+            .on(event, stop)
+            .on('error', () => undefined)
+            .resume(),
+        )
         out.end('hello')
       })
     await onlyGoodIsLeft(site)

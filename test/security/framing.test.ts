@@ -65,12 +65,16 @@ const LINES: Readonly<Record<string, readonly Case[]>> = {
     ['CRLF', 'POST /\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello', 400],
   ],
   'F8 CVE-2022-24761 CVE-2023-47627 CVE-2023-38697: numbers are digits': [
-    ...['+5', '-5', '0x5', '5_0', '\xb25', '5 5', '5,5', '\xef\xbc\x95'].map(
-      (value): Case => [`a length of ${JSON.stringify(value)}`, length(value), 400],
-    ),
-    ...['+5', '-5', '0x5', '5_0', '\xb25', ' 5', '5 ', '\xef\xbc\x95'].map(
-      (value): Case => [`a chunk size of ${JSON.stringify(value)}`, chunks(`${value}\r\nhello\r\n0\r\n\r\n`), 400],
-    ),
+    ...['+5', '-5', '0x5', '5_0', '\xb25', '5 5', '5,5', '\xef\xbc\x95'].map((value): Case => [
+      `a length of ${JSON.stringify(value)}`,
+      length(value),
+      400,
+    ]),
+    ...['+5', '-5', '0x5', '5_0', '\xb25', ' 5', '5 ', '\xef\xbc\x95'].map((value): Case => [
+      `a chunk size of ${JSON.stringify(value)}`,
+      chunks(`${value}\r\nhello\r\n0\r\n\r\n`),
+      400,
+    ]),
   ],
   'F9 CVE-2023-40175 CVE-2023-40225: an empty length': [
     ['alone', length(''), 400],

@@ -69,6 +69,7 @@ describe('O2 CVE-2020-7694: logs', () => {
     bytesIn: 0,
     bytesOut: 0,
     clientTime: 0,
+    loop: null,
     outcome: 'ok',
     phase: null,
     code: null,

@@ -91,7 +91,9 @@ describe('D3 CVE-2024-22019 CVE-2023-39326 CVE-2024-21647: framing without a bod
     ['leading zeros', '', '0'],
     ['chunks of one byte with many zeros', '', '000000000000001\r\nx\r\n'],
   ]
-  const all = cases.flatMap(([what, opening, more]) => ['/', '/ignore'].map((path) => [what, path, opening, more] as const))
+  const all = cases.flatMap(([what, opening, more]) =>
+    ['/', '/ignore'].map((path) => [what, path, opening, more] as const),
+  )
   test.each(all)('%s, at %s', async (_what, path, opening, more) => {
     const site = await besiege()
     const client = await site.connect({ allowHalfOpen: true })
@@ -146,7 +148,9 @@ describe('D4 CVE-2025-69229: a million chunks of one byte', () => {
     slowest = 0
     const quarter = await upload(250_000)
     const whole = await upload(1_000_000)
-    console.info(`chunks of one byte: 250,000 took ${quarter} ms, 1,000,000 took ${whole} ms; others waited ${slowest.toFixed(0)} ms at most`)
+    console.info(
+      `chunks of one byte: 250,000 took ${quarter} ms, 1,000,000 took ${whole} ms; others waited ${slowest.toFixed(0)} ms at most`,
+    )
     expect(whole).toBeLessThan(quarter * 12 + 500)
     expect(slowest).toBeLessThan(1_000)
   }, 60_000)
@@ -229,7 +233,10 @@ describe('D8 CVE-2026-25224: readers that read nothing', () => {
 
 describe('D9 CVE-2024-49769 CVE-2022-31015: clients that are gone when they are looked at', () => {
   test('neither spin nor leak', async () => {
-    started = await startServer('(request, response) => { response.text("fine") }', '{ log: false, access: () => undefined }')
+    started = await startServer(
+      '(request, response) => { response.text("fine") }',
+      '{ log: false, access: () => undefined }',
+    )
     const { port, child } = started
     expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('fine')
     const before = started.descriptors()
@@ -261,17 +268,22 @@ describe('D9 CVE-2024-49769 CVE-2022-31015: clients that are gone when they are 
 
 describe('D14: floods', () => {
   test('one address cannot take all connections, and is told so', async () => {
-    const server = new Server(homeKernel(), { log: false, limits: { connections: 30, connectionsPerAddress: 10 } }, (
-      _incoming,
-      response,
-    ) => response.text('fine'))
+    const server = new Server(
+      homeKernel(),
+      { log: false, limits: { connections: 30, connectionsPerAddress: 10 } },
+      (_incoming, response) => response.text('fine'),
+    )
     const flood = Array.from({ length: 40 }, () => {
       const [client, serverEnd] = memoryPair()
       Object.assign(serverEnd, { remote: { address: '192.0.2.1', port: 1, family: 'IPv4' } })
       server.serve(serverEnd)
       return client
     })
-    expect(server.statistics()).toMatchObject({ connections: 10, rejected: 30, limitsHit: { connectionsPerAddress: 30 } })
+    expect(server.statistics()).toMatchObject({
+      connections: 10,
+      rejected: 30,
+      limitsHit: { connectionsPerAddress: 30 },
+    })
     const into = Buffer.alloc(KB)
     const told = flood.at(-1)
     expect(into.toString('latin1', 0, told?.tryRead(into, 0, KB))).toMatch(/^HTTP\/1.1 503 /)

@@ -65,7 +65,7 @@ test('closeDelay: not ready, and still taking connections', async () => {
 
 test('a signal closes; the task brings the report', async () => {
   const { connect, server } = await serve(function* (_request, response) {
-    yield* sleep(30)
+    yield* sleep(400)
     response.text('done')
   })
   const closed = server.closeOnSignals(['SIGUSR2'])

@@ -49,7 +49,7 @@ async function record(options: ServerOptions = {}): Promise<Recorded> {
   return { ...served, records }
 }
 
-const times = { headTime: 60, bodyIdleTime: 60, keepAliveTime: 60, writeStallTime: 100, lingerTime: 50 }
+const times = { headTime: 300, bodyIdleTime: 300, keepAliveTime: 300, writeStallTime: 300, lingerTime: 50 }
 
 describe('one record each', () => {
   interface Case {
@@ -232,6 +232,7 @@ describe('formats', () => {
     bytesIn: 0,
     bytesOut: 5,
     clientTime: 1.23456,
+    loop: null,
     outcome: 'ok',
     phase: null,
     code: null,

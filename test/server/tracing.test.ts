@@ -53,7 +53,7 @@ test('start, head and finish of an answer in one piece, of a stream, and of a fa
     'finish /stream ok 201',
     'start /fail 200',
     'error /fail Error: on purpose',
-    'headSent /fail 200',
+    'headSent /fail 500',
     'finish /fail failed 500',
   ])
 })

@@ -58,7 +58,18 @@ const TOKENS = [
 ]
 
 /** What a handler may be asked for; the fuzzed servers know what to do at each. */
-export const PATHS = ['/', '/echo', '/ignore', '/sleep', '/stream', '/throw', '/late', '/upgrade', '/async', '/trailers']
+export const PATHS = [
+  '/',
+  '/echo',
+  '/ignore',
+  '/sleep',
+  '/stream',
+  '/throw',
+  '/late',
+  '/upgrade',
+  '/async',
+  '/trailers',
+]
 
 export class Fuzzer {
   readonly random: Random

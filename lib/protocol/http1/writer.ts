@@ -47,6 +47,7 @@ export interface PlannedHead {
 
 const LOWEST_STATUS = 200
 const HIGHEST_STATUS = 599
+const LOWEST_REDIRECT = 300
 const NO_CONTENT = 204
 const RESET_CONTENT = 205
 const NOT_MODIFIED = 304
@@ -108,6 +109,9 @@ export function isBodiless(status: number): boolean {
 export function responseHead(plan: ResponsePlan): PlannedHead {
   const { status, method, minor, fields } = plan
   checkStatus(status)
+  // RFC 9110 section 9.3.6: after a 2xx to CONNECT the client sends tunnel bytes, which must not be read as requests.
+  if (method === 'CONNECT' && status < LOWEST_REDIRECT)
+    throw new GyreError('GYRE_BAD_STATUS', `${status} opens a tunnel: answer CONNECT with upgrade(''), or refuse it`)
   const bodiless = isBodiless(status)
   const announced = fields === null ? undefined : announcedLength(fields)
   const length = announced ?? plan.length

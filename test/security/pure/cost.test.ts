@@ -133,6 +133,7 @@ describe('D11 CVE-2020-5236 CVE-2025-25200 CVE-2025-47287: what is read of a fie
     bytesIn: 0,
     bytesOut: 0,
     clientTime: 0,
+    loop: null,
     outcome: 'ok',
     phase: null,
     code: null,

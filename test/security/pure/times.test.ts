@@ -100,15 +100,18 @@ describe('D1 CVE-2018-12122 CVE-2019-5737 CVE-2019-5739: slow clients', () => {
     expect(lasted).toBeLessThan(10 * SECOND)
   })
 
-  test.each(['Content-Length: 100000', 'Transfer-Encoding: chunked'])('a body of one byte a second (%s)', async (how) => {
-    const { lasted, statuses, records } = await serveSlow(function* (client) {
-      yield* client.send(request([how]))
-      yield* dribble(client, 'ffff\r\n'.padEnd(300, 'x'))
-    })
-    expect(statuses).toEqual([408])
-    expect(lasted).toBeLessThanOrEqual(bodyIdleTime.value + lingerTime.value + 2 * SECOND)
-    expect(records).toMatchObject([{ outcome: 'timedOut', limit: 'bodyRate', phase: 'body' }])
-  })
+  test.each(['Content-Length: 100000', 'Transfer-Encoding: chunked'])(
+    'a body of one byte a second (%s)',
+    async (how) => {
+      const { lasted, statuses, records } = await serveSlow(function* (client) {
+        yield* client.send(request([how]))
+        yield* dribble(client, 'ffff\r\n'.padEnd(300, 'x'))
+      })
+      expect(statuses).toEqual([408])
+      expect(lasted).toBeLessThanOrEqual(bodyIdleTime.value + lingerTime.value + 2 * SECOND)
+      expect(records).toMatchObject([{ outcome: 'timedOut', limit: 'bodyRate', phase: 'body' }])
+    },
+  )
 
   test('a body of one byte a second that the handler leaves unread', async () => {
     const { lasted, statuses } = await serveSlow(function* (client) {
