@@ -155,22 +155,25 @@ const LINES: Readonly<Record<string, readonly Case[]>> = {
 }
 
 describe.each(Object.entries(LINES))('%s', (_line, cases) => {
-  test.each(cases)('%s', async (_what, bytes, ...expected) => {
-    const site = await besiege()
-    const all = `${bytes}${HIDDEN}`
-    expect(await statuses(site, all)).toEqual(expected)
-    // One line of the log for each refusal, and no more.
-    const refusals = expected.filter((status) => status >= 400).length
-    expect(site.events.map(({ status }) => status)).toEqual(expected.filter((status) => status >= 400))
-    if (all.length < 1_000) {
-      expect(await statuses(site, all, true)).toEqual(expected)
-      expect(site.events).toHaveLength(refusals * 2)
-      expect(await statusesOfCuts(all)).toEqual([expected.join(' ')])
-    }
-    expect(site.paths).not.toContain('/hidden')
-    await site.unharmed()
-    await onlyGoodIsLeft(site)
-  })
+  test.each(cases.map(([what, bytes, ...expected]) => ({ what, bytes, expected })))(
+    '$what',
+    async ({ bytes, expected }) => {
+      const site = await besiege()
+      const all = `${bytes}${HIDDEN}`
+      expect(await statuses(site, all)).toEqual(expected)
+      // One line of the log for each refusal, and no more.
+      const refusals = expected.filter((status) => status >= 400).length
+      expect(site.events.map(({ status }) => status)).toEqual(expected.filter((status) => status >= 400))
+      if (all.length < 1_000) {
+        expect(await statuses(site, all, true)).toEqual(expected)
+        expect(site.events).toHaveLength(refusals * 2)
+        expect(await statusesOfCuts(all)).toEqual([expected.join(' ')])
+      }
+      expect(site.paths).not.toContain('/hidden')
+      await site.unharmed()
+      await onlyGoodIsLeft(site)
+    },
+  )
 })
 
 test('F6: upgrade<TAB> is an upgrade', async () => {

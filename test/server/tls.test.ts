@@ -272,7 +272,7 @@ describe.skipIf(!hasOpenssl)('HTTPS (skipped where openssl, package openssl, is 
     expect(events).toMatchObject([{ status: 400, blame: 'client' }])
   })
 
-  test('certificates by name: exact, wildcard, in any case; unknown names get the first', async () => {
+  test('C3 CVE-2026-48928, certificates by name: exact, wildcard, in any case; unknown names get the first', async () => {
     const [one, any] = [certificate('one.example'), certificate('*.any.example')]
     const { dial } = await secure(hello, {
       ...site,
