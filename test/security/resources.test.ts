@@ -287,6 +287,7 @@ describe('D14: floods', () => {
     })
     const into = Buffer.alloc(KB)
     const told = flood.at(-1)
+    await eventually(() => told?.readable.ready === true, 'the word to who was turned away')
     expect(into.toString('latin1', 0, told?.tryRead(into, 0, KB))).toMatch(/^HTTP\/1.1 503 /)
     const [, other] = memoryPair()
     Object.assign(other, { remote: { address: '192.0.2.2', port: 1, family: 'IPv4' } })
