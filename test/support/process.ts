@@ -4,8 +4,30 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { readFileSync, readdirSync } from 'node:fs'
+import type { CloseReport } from '../../lib/index.ts'
 
 const dist = new URL('../../dist/', import.meta.url).href
+
+/** What a server tells of its end. */
+export interface Closed {
+  report: CloseReport
+  /** How all of its requests have ended; and how those that had when the close began. */
+  outcomes: CloseReport['outcomes']
+  before: CloseReport['outcomes']
+  /** Whatever the handler has put into `globalThis.notes`. */
+  notes: Record<string, number>
+}
+
+/** How the process of a server differs from a plain one. */
+export interface ProcessOptions {
+  descriptors?: number
+  /** For node. */
+  flags?: readonly string[]
+  /** The source of the options of `listen`. */
+  listen?: string
+  /** It closes on signals, and tells how that went. */
+  closing?: boolean
+}
 
 export interface ServerProcess {
   child: ChildProcess
@@ -17,6 +39,7 @@ export interface ServerProcess {
     io: { kind: string }
     rss: number
     heap: number
+    limitsHit: Readonly<Record<string, number>>
     kernel: { tasks: number }
   }>
   /** Resident memory in bytes, after a collection. */
@@ -24,20 +47,29 @@ export interface ServerProcess {
   descriptors(): number
   /** What it has written on standard error. */
   errors(): string
+  /** What it tells at the end of `closeOnSignals`, where it was started with `closing`; null when it ended without. */
+  closed: Promise<Closed | null>
+  /** How the process ends: its exit code, and the signal that ended it. */
+  exited: Promise<[code: number | null, signal: NodeJS.Signals | null]>
   /** Asks it to stop, and waits for its end. @returns its exit code */
   stop(): Promise<number | null>
 }
+
+const CLOSING = `
+  globalThis.notes = {}
+  let before
+  server.closing.addEventListener('abort', () => (before = server.statistics().outcomes))
+  server.closeOnSignals().then((report) => {
+    const { outcomes } = server.statistics()
+    process.send({ report, before, outcomes, notes }, () => process.disconnect())
+  })`
 
 /**
  * Starts a server.
  *
  * @param handler - the source of a handler; `gyre` holds what the package exports
  */
-export async function startServer(
-  handler: string,
-  options = '{}',
-  limits: { descriptors?: number; flags?: readonly string[] } = {},
-): Promise<ServerProcess> {
+export async function startServer(handler: string, options = '{}', how: ProcessOptions = {}): Promise<ServerProcess> {
   const program = `
     import * as gyre from '${dist}index.js'
     import { createHash } from 'node:crypto'
@@ -48,15 +80,28 @@ export async function startServer(
       const { rss, heapUsed, external } = process.memoryUsage()
       process.send({ ...server.statistics(), rss, heap: heapUsed + external })
     })
-    const { port } = await server.listen({ port: 0, host: '127.0.0.1' })
+    ${how.closing === true ? CLOSING : ''}
+    const { port } = await server.listen(${how.listen ?? "{ port: 0, host: '127.0.0.1' }"})
     process.send({ port })`
-  const node = [process.execPath, '--expose-gc', ...(limits.flags ?? []), '--input-type=module', '-e', program]
+  const node = [process.execPath, '--expose-gc', ...(how.flags ?? []), '--input-type=module', '-e', program]
   const [command, ...args] =
-    limits.descriptors === undefined ? node : ['sh', '-c', `ulimit -n ${limits.descriptors}; exec "$@"`, 'sh', ...node]
+    how.descriptors === undefined ? node : ['sh', '-c', `ulimit -n ${how.descriptors}; exec "$@"`, 'sh', ...node]
   const child = spawn(command as string, args, { stdio: ['ignore', 'inherit', 'pipe', 'ipc'] })
   let errors = ''
   child.stderr?.on('data', (bytes) => (errors += String(bytes)))
-  const exited = new Promise<number | null>((resolve) => child.once('exit', resolve))
+  const exited: ServerProcess['exited'] = new Promise((resolve) =>
+    child.once('exit', (code, signal) => {
+      resolve([code, signal])
+    }),
+  )
+  const closed = new Promise<Closed | null>((resolve) => {
+    child.on('message', (value) => {
+      if (typeof value === 'object' && 'report' in value) resolve(value as Closed)
+    })
+    child.once('exit', () => {
+      resolve(null)
+    })
+  })
   const message = <T>(): Promise<T> =>
     new Promise((resolve) =>
       child.once('message', (value) => {
@@ -78,10 +123,12 @@ export async function startServer(
     },
     descriptors: () => readdirSync(`/proc/${String(child.pid)}/fd`).length,
     errors: () => errors,
+    closed,
+    exited,
     async stop() {
       if (child.connected) child.send('stop')
       const timer = setTimeout(() => child.kill('SIGKILL'), 15_000)
-      const code = await exited
+      const [code] = await exited
       clearTimeout(timer)
       return code
     },
