@@ -141,8 +141,9 @@ export class Scope implements Expiring {
   /** A task that was spawned into the scope has ended. */
   leave(task: Task): void {
     this.tasks?.delete(task)
-    // The last of those that had to be cancelled because the stretch was over: no grace runs any more.
-    if (!this.active && !this.holdsTasks) this.disarm()
+    if (this.holdsTasks) return
+    // The last of those that had to be cancelled: no grace runs any more, and its timer must not keep the process.
+    if (!this.active || (this.cancelled !== null && this.runner === null)) this.disarm()
   }
 
   /** @returns true for the cancel of this scope, and of those that it lies in */
