@@ -220,10 +220,14 @@ export const SIZES = {
   nodeOutput: 262_144,
   /**
    * Bytes that the kernel holds unsent for one connection, beyond what is on its way (TCP_NOTSENT_LOWAT). It
-   * holds 4 MB without, and a slow reader's progress is then seen in steps so large that it looks stalled. A
-   * quarter of this made large writes to a fast reader cost a third more.
+   * holds 4 MB without, and a slow reader's progress is then seen in steps so large that it looks stalled. At
+   * half a megabyte 2,000 slow readers took more than a gigabyte of the kernel, and all others waited for seconds.
    */
-  unsent: 524_288,
+  unsent: 65_536,
+  /** The same for a client that has shown that it reads: less made large writes to it cost a third more. */
+  unsentFast: 524_288,
+  /** How often room came before a client counts as one that reads; some 32 KB are taken each time. */
+  unsentAfter: 8,
   /** TLS handshakes that are under way at one listener at once; each holds some 50 KB. */
   handshakes: 1_024,
   /** Milliseconds of the longest timer of Node; 25 days. */

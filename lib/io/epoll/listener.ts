@@ -1,7 +1,7 @@
 /*
  * A Listener over a listening socket's descriptor.
  */
-import { GyreError } from '../../base/index.ts'
+import { GyreError, SIZES } from '../../base/index.ts'
 import type { Endpoint, Listener } from '../listener.ts'
 import { Readiness } from '../readiness.ts'
 import type { EpollPoller, EventSource } from './poller.ts'
@@ -37,8 +37,8 @@ export class FdListener implements Listener, EventSource {
   }
 
   tryAccept(): FdStream | null {
-    if (!this.acceptable.ready || this.closed) return null
-    for (;;) {
+    if (this.closed) return null
+    for (let tries: number = SIZES.acceptBatch; ; tries--) {
       const descriptor = this.calls.accept4(this.socket.descriptor, 0, 0, sys.SOCK_NONBLOCK | sys.SOCK_CLOEXEC)
       if (descriptor >= 0) return this.adopt(descriptor)
       const errno = this.calls.errno()
@@ -46,10 +46,10 @@ export class FdListener implements Listener, EventSource {
         this.acceptable.ready = false
         return null
       }
-      if (EXHAUSTED.includes(errno))
+      // Whatever else accept() reports is about the connection that it took from the queue (accept(2), "Error
+      // handling"): the next one may be well. Where none is, it was not about a connection: no spinning.
+      if (EXHAUSTED.includes(errno) || tries === 0)
         throw new GyreError('GYRE_IO_FAILED', `no connection can be accepted: ${this.calls.describe(errno)}`)
-      // Whatever else accept() reports is about the connection that it took from the queue
-      // (accept(2), "Error handling"): the next one may be well.
     }
   }
 

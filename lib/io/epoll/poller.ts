@@ -99,6 +99,14 @@ export class EpollPoller implements Poller {
     throw new GyreError('GYRE_TASK_MISUSE', `descriptor ${descriptor} is that of a stream: wait for the stream`)
   }
 
+  /**
+   * Has it told again what is so now, and not only what changes from here on. For who does not trust that a
+   * change will come; where the operating system refuses it, the next change has to do.
+   */
+  askAgain(descriptor: number, source: EventSource): void {
+    this.tryControl(sys.EPOLL_CTL_MOD, descriptor, source, EVERYTHING)
+  }
+
   /** Has a descriptor that is watched tell of other events from now on. */
   change(descriptor: number, source: EventSource, events: number): void {
     this.control(sys.EPOLL_CTL_MOD, descriptor, source, events)
@@ -111,13 +119,19 @@ export class EpollPoller implements Poller {
   }
 
   private control(operation: number, descriptor: number, source: EventSource, events: number): void {
+    if (!this.tryControl(operation, descriptor, source, events))
+      throw ioFailed(this.calls, `waiting for descriptor ${descriptor}`)
+  }
+
+  /** @returns whether the operating system has done so */
+  private tryControl(operation: number, descriptor: number, source: EventSource, events: number): boolean {
     this.generation = (this.generation + 1) | 0
     this.event[0] = events
     this.event[DATA_WORD] = descriptor
     this.event[DATA_WORD + 1] = this.generation
-    if (this.calls.epoll_ctl(this.epoll, operation, descriptor, this.eventAddress) < 0)
-      throw ioFailed(this.calls, `waiting for descriptor ${descriptor}`)
+    if (this.calls.epoll_ctl(this.epoll, operation, descriptor, this.eventAddress) < 0) return false
     source.generation = this.generation
+    return true
   }
 }
 

@@ -14,6 +14,7 @@ import type { Syscalls } from './syscalls.ts'
 const ON = Int32Array.of(1)
 const OFF = Int32Array.of(0)
 const UNSENT = Int32Array.of(SIZES.unsent)
+const UNSENT_FAST = Int32Array.of(SIZES.unsentFast)
 
 /** A socket that listens. Whoever holds it closes it. */
 export interface ListeningSocket {
@@ -109,6 +110,15 @@ function tuneTcp(calls: Syscalls, descriptor: number): void {
   // Answers leave at once.
   setOption(calls, descriptor, sys.IPPROTO_TCP, sys.TCP_NODELAY, ON)
   setOption(calls, descriptor, sys.IPPROTO_TCP, sys.TCP_NOTSENT_LOWAT, UNSENT)
+}
+
+/**
+ * Has the operating system hold more for a client that reads: without, each waiting for room would move too
+ * little. On a unix socket there is no such option, and nothing to be done.
+ */
+export function holdMore(calls: Syscalls, descriptor: number): void {
+  const at = calls.addressOf(new Uint8Array(UNSENT_FAST.buffer))
+  calls.setsockopt(descriptor, sys.IPPROTO_TCP, sys.TCP_NOTSENT_LOWAT, at, UNSENT_FAST.byteLength)
 }
 
 function setOption(calls: Syscalls, descriptor: number, level: number, name: number, value: Int32Array): void {

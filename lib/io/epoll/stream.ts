@@ -1,7 +1,7 @@
 /*
  * A ByteStream over a socket's descriptor.
  */
-import { GyreError } from '../../base/index.ts'
+import { GyreError, SIZES } from '../../base/index.ts'
 import type { Endpoint } from '../listener.ts'
 import { Readiness } from '../readiness.ts'
 import { END, WOULD_WAIT } from '../stream.ts'
@@ -9,6 +9,7 @@ import type { ByteStream, HangUpWatcher } from '../stream.ts'
 import { NOWHERE, endpointOf } from './address.ts'
 import { ioFailed } from './poller.ts'
 import type { EpollPoller, EventSource } from './poller.ts'
+import { holdMore } from './socket.ts'
 import * as sys from './syscalls.ts'
 import type { Syscalls } from './syscalls.ts'
 
@@ -49,6 +50,8 @@ export class FdStream implements ByteStream, EventSource {
   watcher: HangUpWatcher | null = null
   generation = 0
   private readonly poller: EpollPoller
+  /** How often its client was waited for until it had taken what was written. */
+  private stalls = 0
   private remoteEnd: Endpoint | null = null
   private localEnd: Endpoint | null = null
 
@@ -113,6 +116,10 @@ export class FdStream implements ByteStream, EventSource {
       const errno = calls.errno()
       if (errno === sys.EAGAIN) {
         this.writable.ready = false
+        if (++this.stalls === SIZES.unsentAfter) holdMore(calls, this.descriptor)
+        // Room is told of as a change. A refusal for want of memory, while nothing is on its way to the peer, may
+        // not be followed by one: without this the answer would lie until writeStallTime.
+        this.poller.askAgain(this.descriptor, this)
         return WOULD_WAIT
       }
       if (errno !== sys.EINTR) throw streamError(calls, 'send', errno)
