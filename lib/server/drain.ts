@@ -1,7 +1,8 @@
 /*
  * Closing a server, in the order that loses nothing:
  *   1. `ready` is false, so that health checks fail; connections are still taken for `closeDelay`.
- *   2. The listeners close. Every answer from here on says `Connection: close`.
+ *   2. Connections that wait in the backlog are taken in, and the listeners close. Every answer from here on
+ *      says `Connection: close`.
  *   3. Idle connections wait `lastCallTime` for a request that is on its way, and then end, our side first.
  *   4. Running requests have until `closeTime`; then they are cancelled, and every `finally` runs.
  *   5. What has shielded itself from that for longer than the grace loses its connection, and is not waited for.

@@ -5,9 +5,11 @@ import { GyreError, SIZES, describeError, effectiveLimits, resolveLimits, unsafe
 import type { EffectiveLimit, Limits } from '../base/index.ts'
 import { chooseIo, homeKernel } from '../io/index.ts'
 import type { ByteStream, Endpoint, IoChoice, Listener } from '../io/index.ts'
-import { ParkingLot, Scope, giveWay, park, sleep } from '../kernel/index.ts'
+import { ParkingLot, Scope } from '../kernel/index.ts'
 import type { Coroutine, Kernel, Operation, Task } from '../kernel/index.ts'
 import { dateLine } from '../protocol/index.ts'
+import { acceptFrom, acceptRest } from './accept.ts'
+import type { Acceptor } from './accept.ts'
 import { accessWriter } from './access.ts'
 import { AddressCounts } from './address-counts.ts'
 import { OutputBudget } from './budget.ts'
@@ -50,7 +52,7 @@ export interface ServerStatistics extends Counts {
 type Phase = 'open' | 'unready' | 'closing' | 'closed'
 
 /** Serves HTTP/1.1. Made by `createServer`. */
-export class Server implements ServerContext {
+export class Server implements ServerContext, Acceptor {
   readonly kernel: Kernel
   readonly limit: Limits
   readonly handler: Handler
@@ -291,6 +293,14 @@ export class Server implements ServerContext {
     if (this.connections.size === 0) this.empty.wakeAll()
   }
 
+  listensTo(listener: Listener): boolean {
+    return this.listeners.has(listener)
+  }
+
+  acceptFailed(error: unknown, listener: Listener): void {
+    this.report(error, 0, { remote: listener.endpoint })
+  }
+
   private *open(options: ListenOptions): Coroutine<ServerAddress> {
     const listeners = yield* openListeners(this.io.kind, this.kernel, options, this.limit)
     if (this.phase !== 'open') {
@@ -308,24 +318,8 @@ export class Server implements ServerContext {
       this.turnedAway(error, { remote, local: address, secure: false, tls: null })
       if (plain !== null) this.farewells.say(plain, error)
     }
-    this.kernel.spawn(this.acceptFrom(listener), { name: `accept ${address.url}` })
+    this.kernel.spawn(acceptFrom(listener, this), { name: `accept ${address.url}` })
     return address
-  }
-
-  /** Takes connections in, in batches, so that a flood of new ones does not starve those that are open. */
-  private *acceptFrom(listener: Listener): Coroutine<void> {
-    while (this.listeners.has(listener)) {
-      try {
-        let batch: number = SIZES.acceptBatch
-        for (let stream; batch > 0 && (stream = listener.tryAccept()) !== null; batch--) this.serve(stream)
-        if (batch > 0) yield* park(listener.acceptable)
-        else yield* giveWay()
-      } catch (error) {
-        // Out of descriptors or memory: the connection stays in the backlog, and others end meanwhile.
-        this.report(error, 0, { remote: listener.endpoint })
-        yield* sleep(SIZES.acceptPause)
-      }
-    }
   }
 
   /** There are as many connections as there may be: say so, and do not wait for the client. */
@@ -369,8 +363,11 @@ export class Server implements ServerContext {
       outcomes: () => ({ ...this.tally.outcomes }),
       now: () => this.kernel.host.now(),
       stopListening: () => {
+        for (const listener of this.listeners.keys()) {
+          acceptRest(listener, this)
+          listener.close()
+        }
         this.phase = 'closing'
-        for (const listener of this.listeners.keys()) listener.close()
         this.listeners.clear()
       },
       windDown: () => {
