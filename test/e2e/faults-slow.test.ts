@@ -15,6 +15,10 @@ const { kind } = chooseIo()
 const CLIENTS = 2000
 /** Above it a good client would notice. In milliseconds. */
 const NOTICEABLE = 50
+/** Where even a server that nobody attacks takes longer than this, others are at work on the machine. */
+const BUSY = 10
+/** There only what the attack itself would cost is told apart: without bounds it is many seconds. */
+const NOTICEABLE_WHEN_BUSY = 1000
 let server: ServerProcess | undefined
 let control: ServerProcess | undefined
 afterEach(async () => {
@@ -68,7 +72,7 @@ describe.skipIf(!possible)(`${CLIENTS} slow clients (package slowhttptest)`, () 
             `of a server without them ${quiet.p99.toFixed(1)} and ${quiet.longest.toFixed(1)} ms`,
         )
         expect(pulse.lost).toEqual([])
-        const bar = Math.max(NOTICEABLE, 3 * quiet.p99)
+        const bar = quiet.p99 < BUSY ? NOTICEABLE : NOTICEABLE_WHEN_BUSY
         calm = pulse.p99 < bar
         // Once more, where it was not.
         if (tries === 2) expect(pulse.p99).toBeLessThan(bar)
