@@ -393,4 +393,16 @@ describe.skipIf(!hasOpenssl)('HTTPS (skipped where openssl, package openssl, is 
     ]
     expect((await run('curl', [...args, '--data', 'abc', url, url])).stdout).toBe('TLSv1.3 3TLSv1.3 3')
   })
+
+  test.skipIf(!curl)('curl shows a client certificate (skipped where curl, package curl, is missing)', async () => {
+    const authority = certificate('authority')
+    const [good, stranger] = [certificate('ada', authority), certificate('eve')]
+    const whoami: Handler = ({ tls }, response) => response.text(tls?.peerCertificate?.subject ?? 'nobody')
+    const { address } = await secure(whoami, { ...site, ca: authority.cert, requestClientCertificate: true })
+    const url = `https://localhost:${address.port}/`
+    const ask = async (pair: Pair): Promise<string> =>
+      (await run('curl', ['-sSk', '--max-time', '10', '--cert', pair.cert, '--key', pair.key, url])).stdout
+    expect(await ask(good)).toBe('CN=ada')
+    await expect(ask(stranger)).rejects.toThrow()
+  })
 })
