@@ -205,12 +205,13 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
     let found: Scope | null = this.scope
     while (found !== null && !found.isOwn(error)) found = found.shielded ? null : found.outer
     if (found === null) return
+    // Who is on the way out of a scope further out stays so when this one has been left.
+    const goesFurther = this.told !== null && found.liesIn(this.told) && found.isBeingLeftBy(this)
+    if (!goesFurther) this.told = found
     for (let scope = this.scope; scope instanceof InnerScope; scope = scope.outer as Scope) {
       scope.leaving = true
       if (scope === found) break
     }
-    // Who was told of a cancel from further out is on the way there: that remains so when this one has been left.
-    if (this.told === null || !found.liesIn(this.told)) this.told = found
   }
 
   /** The run is over. For the kernel alone. */

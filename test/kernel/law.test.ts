@@ -26,14 +26,18 @@ import { runProgram } from './law-run.ts'
 
 const RUNS = Number(process.env['GYRE_LAW_RUNS'] ?? 1500)
 
-test('whatever is cancelled whenever: the law of cancellation holds', () => {
-  fc.assert(
-    fc.property(cases, (given) => {
-      expect(runProgram(given)).toEqual([])
-    }),
-    { numRuns: RUNS },
-  )
-})
+test(
+  'whatever is cancelled whenever: the law of cancellation holds',
+  () => {
+    fc.assert(
+      fc.property(cases, (given) => {
+        expect(runProgram(given)).toEqual([])
+      }),
+      { numRuns: RUNS },
+    )
+  },
+  30_000 + RUNS * 20,
+)
 
 test('why cancels go in by throw(): after return(), an inner finally that yields has the outer code run on', () => {
   const log: string[] = []
@@ -157,6 +161,35 @@ describe('cleanup', () => {
       victim.cancel()
     })
     expect(log).toEqual(['clean', 'clean'])
+  })
+
+  test('in a child that a cleanup has spawned is not broken off by a cancel that came by way of its own child', () => {
+    const log: string[] = []
+    runMock(function* () {
+      const victim = currentTask().kernel.spawn(function* () {
+        try {
+          yield* sleep(1000)
+        } finally {
+          yield* nursery(function* (children) {
+            children.spawn(
+              cleaning(
+                log,
+                nursery(function* (grandchildren) {
+                  grandchildren.spawn(sleep(1000))
+                  grandchildren.spawn(function* () {
+                    children.cancel()
+                  })
+                }),
+              ),
+            )
+          })
+        }
+      })
+      yield* giveWay()
+      victim.cancel()
+      yield* waitEnd(victim)
+    })
+    expect(log).toEqual(['clean'])
   })
 
   test('has no longer than the grace of the outer cancel, also where an inner scope is cancelled late', () => {
