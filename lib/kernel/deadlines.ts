@@ -5,15 +5,19 @@
  * timeout is cancelled when its work is done. So putting off and cancelling must cost nothing, and
  * the order is kept lazily:
  *
- * - A binary heap holds records (time, deadline). A deadline knows the time of its record, `queued`.
- * - Putting off to a later time only writes `at`. When the record comes up it is put back for `at`.
- * - Cancelling writes `at = Infinity`. The record is dropped when it comes up.
- * - Moving to an earlier time adds a record; the older one no longer equals `queued` and is dropped.
+ * - A binary heap holds records: the time to look at it, the time when it is due, the timer. A timer knows the
+ *   place of its record.
+ * - Putting off to a later time only writes the due time. When the record comes up it sinks to that time.
+ * - Cancelling writes Infinity. The record is dropped when it comes up.
+ * - Moving to an earlier time has the record rise.
  *
- * Records that serve nobody are counted; when they are the larger half, one pass throws them out, so
- * that a million timers set and cancelled do not stay in memory until their times come.
+ * Cancelled records are counted; when they are the larger half, one pass throws them out, so that a million
+ * timers set and cancelled do not stay in memory until their times come. The times stand in the heap's arrays and
+ * not in the timers: a number with a fraction that is a field of an object takes an object of its own.
  */
 import { GyreError } from '../base/index.ts'
+
+const NOWHERE = -1
 
 /** What is told when its deadline has passed. */
 export interface Expiring {
@@ -23,10 +27,8 @@ export interface Expiring {
 
 /** A point in time that is waited for. One object serves for many settings, one after another. */
 export abstract class Timer implements Expiring {
-  /** When it fires, in milliseconds of the host's clock; Infinity while it is not set. */
-  at = Infinity
-  /** Time of the heap's record that stands for it; Infinity where there is none. */
-  queued = Infinity
+  /** Where its record is, for `Deadlines` alone; negative where it has none. */
+  place = NOWHERE
 
   abstract expired(now: number): void
 }
@@ -49,14 +51,21 @@ export class Deadline extends Timer {
 const PRUNE_FROM = 512
 
 export class Deadlines {
-  private times: number[] = []
-  private entries: Timer[] = []
-  /** Records that serve nobody. */
+  // The records, field by field. A record's time is never later than it is due.
+  private readonly times: number[] = []
+  private readonly dues: number[] = []
+  private readonly timers: Timer[] = []
+  /** Records that were cancelled. */
   private idle = 0
 
   /** How many deadlines are set. */
   get size(): number {
     return this.times.length - this.idle
+  }
+
+  /** @returns whether a deadline is set, and has not passed */
+  has(timer: Timer): boolean {
+    return timer.place >= 0 && this.dues[timer.place] !== Infinity
   }
 
   /**
@@ -65,132 +74,117 @@ export class Deadlines {
    * @param at - milliseconds of the host's clock; Infinity takes it back
    * @throws GyreError `GYRE_TASK_MISUSE` for NaN
    */
-  set(deadline: Timer, at: number): void {
-    if (!(at < Infinity)) return this.setToNever(deadline, at)
-    const served = deadline.at !== Infinity
-    deadline.at = at
-    if (at >= deadline.queued) {
-      if (!served && deadline.queued !== Infinity) this.idle--
-      return
+  set(timer: Timer, at: number): void {
+    if (!(at < Infinity)) return this.setToNever(timer, at)
+    const { times, dues } = this
+    const { place } = timer
+    if (place < 0) {
+      times.push(at)
+      dues.push(at)
+      this.timers.push(timer)
+      return this.rise(times.length - 1, at, at, timer)
     }
-    this.insert(at, deadline)
-    if (served) this.addIdle()
+    if (dues[place] === Infinity) this.idle--
+    dues[place] = at
+    if (at < (times[place] as number)) this.rise(place, at, at, timer)
   }
 
   /** Takes a deadline back; it does nothing where it is not set. */
-  cancel(deadline: Timer): void {
-    if (deadline.at === Infinity) return
-    deadline.at = Infinity
-    this.addIdle()
-  }
-
-  private setToNever(deadline: Timer, at: number): void {
-    if (Number.isNaN(at)) throw new GyreError('GYRE_TASK_MISUSE', 'a deadline needs a number of milliseconds, not NaN')
-    this.cancel(deadline)
-  }
-
-  /** One more record serves nobody. */
-  private addIdle(): void {
+  cancel(timer: Timer): void {
+    if (!this.has(timer)) return
+    this.dues[timer.place] = Infinity
     this.idle++
     if (this.idle > PRUNE_FROM && this.idle * 2 > this.times.length) this.prune()
   }
 
   /** @returns when the next deadline may fire; Infinity if none is set */
   next(): number {
-    for (;;) {
-      const deadline = this.entries[0]
-      if (deadline === undefined) return Infinity
-      const current = this.times[0] === deadline.queued
-      if (current && deadline.at !== Infinity) return deadline.queued
+    while (this.dues[0] === Infinity) {
       this.removeFirst()
-      this.dropped(deadline, current)
+      this.idle--
     }
+    return this.times[0] ?? Infinity
   }
 
   /** Fires all that have passed at `now`. */
   expire(now: number): void {
-    while (this.times.length > 0 && (this.times[0] as number) <= now) {
-      const deadline = this.entries[0] as Timer
-      const current = this.times[0] === deadline.queued
-      this.removeFirst()
-      if (!current || deadline.at === Infinity) this.dropped(deadline, current)
-      else if (deadline.at > now) this.insert(deadline.at, deadline)
+    const { times, dues, timers } = this
+    while (times.length > 0 && (times[0] as number) <= now) {
+      const due = dues[0] as number
+      const timer = timers[0] as Timer
+      if (due > now && due !== Infinity) this.sink(0, due, due, timer)
       else {
-        deadline.at = Infinity
-        deadline.queued = Infinity
-        deadline.expired(now)
+        this.removeFirst()
+        if (due === Infinity) this.idle--
+        else timer.expired(now)
       }
     }
   }
 
-  private dropped(deadline: Timer, current: boolean): void {
-    this.idle--
-    if (current) deadline.queued = Infinity
+  private setToNever(timer: Timer, at: number): void {
+    if (Number.isNaN(at)) throw new GyreError('GYRE_TASK_MISUSE', 'a deadline needs a number of milliseconds, not NaN')
+    this.cancel(timer)
   }
 
-  private insert(at: number, deadline: Timer): void {
-    const { times, entries } = this
-    deadline.queued = at
-    let hole = times.length
-    times.push(at)
-    entries.push(deadline)
+  private put(place: number, time: number, due: number, timer: Timer): void {
+    this.times[place] = time
+    this.dues[place] = due
+    this.timers[place] = timer
+    timer.place = place
+  }
+
+  /** Puts a record at a place, or above it. */
+  private rise(place: number, time: number, due: number, timer: Timer): void {
+    const { times, dues, timers } = this
+    let hole = place
     while (hole > 0) {
       const above = (hole - 1) >> 1
-      const time = times[above] as number
-      if (time <= at) break
-      times[hole] = time
-      entries[hole] = entries[above] as Timer
+      const other = times[above] as number
+      if (other <= time) break
+      this.put(hole, other, dues[above] as number, timers[above] as Timer)
       hole = above
     }
-    times[hole] = at
-    entries[hole] = deadline
+    this.put(hole, time, due, timer)
   }
 
-  private removeFirst(): void {
-    const { times, entries } = this
-    const at = times.pop() as number
-    const deadline = entries.pop() as Timer
-    if (times.length > 0) this.sink(0, at, deadline)
-  }
-
-  private sink(from: number, at: number, deadline: Timer): void {
-    const { times, entries } = this
+  /** Puts a record at a place, or below it. */
+  private sink(place: number, time: number, due: number, timer: Timer): void {
+    const { times, dues, timers } = this
     const size = times.length
-    let hole = from
+    let hole = place
     for (;;) {
       let below = hole * 2 + 1
       if (below >= size) break
       if (below + 1 < size && (times[below + 1] as number) < (times[below] as number)) below++
-      const time = times[below] as number
-      if (time >= at) break
-      times[hole] = time
-      entries[hole] = entries[below] as Timer
+      const other = times[below] as number
+      if (other >= time) break
+      this.put(hole, other, dues[below] as number, timers[below] as Timer)
       hole = below
     }
-    times[hole] = at
-    entries[hole] = deadline
+    this.put(hole, time, due, timer)
+  }
+
+  private removeFirst(): void {
+    const { times, dues, timers } = this
+    ;(timers[0] as Timer).place = NOWHERE
+    const time = times.pop() as number
+    const due = dues.pop() as number
+    const timer = timers.pop() as Timer
+    if (times.length > 0) this.sink(0, time, due, timer)
   }
 
   private prune(): void {
-    const { times, entries } = this
+    const { times, dues, timers } = this
     let kept = 0
-    for (let index = 0; index < times.length; index++) {
-      const deadline = entries[index] as Timer
-      if (times[index] !== deadline.queued) continue
-      if (deadline.at === Infinity) {
-        deadline.queued = Infinity
-        continue
-      }
-      times[kept] = deadline.at
-      entries[kept++] = deadline
-      // An older record may stand for the same time: it must not be kept as well.
-      deadline.queued = NaN
+    for (let place = 0; place < times.length; place++) {
+      const due = dues[place] as number
+      const timer = timers[place] as Timer
+      if (due === Infinity) timer.place = NOWHERE
+      else this.put(kept++, due, due, timer)
     }
-    times.length = kept
-    entries.length = kept
+    times.length = dues.length = timers.length = kept
     this.idle = 0
-    for (const deadline of entries) deadline.queued = deadline.at
-    for (let index = (kept >> 1) - 1; index >= 0; index--)
-      this.sink(index, times[index] as number, entries[index] as Timer)
+    for (let place = (kept >> 1) - 1; place >= 0; place--)
+      this.sink(place, times[place] as number, dues[place] as number, timers[place] as Timer)
   }
 }

@@ -75,6 +75,8 @@ export class Kernel implements TaskKeeper {
   private readonly chance: Chance | null
   private tasks = 0
   private ticks = 0
+  /** How often tasks were refused a wait, after a grace was over, in the scopes that they are still in. */
+  private readonly refusals = new Map<Task, number>()
   /** Failures of this tick that nobody was waiting for. Who joins before the tick ends is in time. */
   private failures: Task[] = []
 
@@ -235,7 +237,7 @@ export class Kernel implements TaskKeeper {
     try {
       result = throwing ? throwInto(iterator, inbox) : iterator.next(inbox)
       while (result.done !== true && task.cancelledBy !== null && task.mustUnwind()) {
-        if (task.cancelledBy.graceOver && ++task.refusals > REFUSALS) return this.drop(task, result.value)
+        if (task.cancelledBy.graceOver && this.refuse(task) > REFUSALS) return this.drop(task, result.value)
         result = throwInto(iterator, task.unwinding())
       }
     } catch (error) {
@@ -257,8 +259,20 @@ export class Kernel implements TaskKeeper {
     }
   }
 
+  private refuse(task: Task): number {
+    const refusals = (this.refusals.get(task) ?? 0) + 1
+    this.refusals.set(task, refusals)
+    return refusals
+  }
+
+  /** A task has left a scope that it was refused waits in. */
+  forgive(task: Task): void {
+    this.refusals.delete(task)
+  }
+
   private finish(task: Task, failed: boolean, result: unknown): void {
     this.tasks--
+    if (this.refusals.size > 0) this.refusals.delete(task)
     task.end(failed, result)
   }
 

@@ -194,7 +194,8 @@ export class Scope implements Expiring {
   private beginGrace(): void {
     if (this.graceOver) return
     this.deadline ??= new ScopeDeadline(this)
-    if (this.deadline.at === Infinity) this.kernel.deadlines.set(this.deadline, this.kernel.host.now() + this.grace)
+    const { deadlines, host } = this.kernel
+    if (!deadlines.has(this.deadline)) deadlines.set(this.deadline, host.now() + this.grace)
   }
 
   /** Interrupts every task in the scope. */
@@ -269,7 +270,7 @@ export class InnerScope extends Scope {
     // scope inside it was cancelled as well.
     if (this.owner.told === this) this.owner.told = this.toldBefore
     // It has unwound, however often it was refused: that is not held against it later.
-    if (this.graceOver) this.owner.refusals = 0
+    if (this.graceOver) this.kernel.forgive(this.owner)
     if (this.shielded || this.cancelled !== null) this.owner.noticeCancel()
     this.endTasks()
   }

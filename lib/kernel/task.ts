@@ -12,7 +12,6 @@ import type { Context } from './context.ts'
 import type { Kernel } from './kernel.ts'
 import type { Meter } from './meter.ts'
 import type { Coroutine, Operation } from './operation.ts'
-import { ParkingLot } from './parking.ts'
 import { promiseOf } from './promises.ts'
 import { Cancelled, InnerScope, Scope } from './scope.ts'
 import { park } from './traps.ts'
@@ -83,16 +82,14 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
   told: Scope | null = null
   /** What surrounds the task's code; null as long as it makes no difference. */
   context: Context | null = null
-  /** How often the task was refused a wait, after a grace was over, in the scope that it is still in. */
-  refusals = 0
   /** What TaskLocal keeps. Never changed, only replaced; a task starts with that of the one that spawns it. */
   locals: ReadonlyMap<object, unknown> | null
   /** True when somebody has taken the result, or is sure to. */
   observed = false
   readonly keeper: TaskKeeper
   private measuredBy: Meter | null
-  private joiners: ParkingLot | null = null
-  private listeners: EndListener[] | null = null
+  /** Who is told of the end: tasks that wait for it, and listeners. */
+  private followers: Set<Task | EndListener> | null = null
 
   constructor(kernel: Kernel, operation: Operation<T>, name: string, outer: Scope | null, keeper: TaskKeeper) {
     super(kernel, outer, false)
@@ -222,13 +219,21 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
     const cancelled = failed && this.isReachedBy(result)
     this.state = cancelled ? 'cancelled' : failed ? 'failed' : 'done'
     this.endTasks()
-    if (this.joiners !== null && this.joiners.size > 0) {
-      this.observed = true
-      if (failed) this.joiners.throwAll(result)
-      else this.joiners.wakeAll(result)
-    }
-    if (this.listeners !== null) for (const listener of this.listeners) this.tell(listener, failed, result)
+    if (this.followers !== null) this.tellFollowers(this.followers, failed, result)
     this.keeper.ended(this, failed && !cancelled, result)
+  }
+
+  private tellFollowers(followers: Set<Task | EndListener>, failed: boolean, result: unknown): void {
+    for (const follower of followers) {
+      if (typeof follower === 'function') {
+        this.tell(follower, failed, result)
+        continue
+      }
+      this.observed = true
+      if (failed) follower.wakeThrow(result)
+      else follower.wake(result)
+    }
+    this.followers = null
   }
 
   /** A listener is the code of somebody else: its failure is not to keep the kernel from going on. */
@@ -259,8 +264,7 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
       throw this.inbox
     }
     // Not observed yet: whoever waits may be cancelled before the task ends.
-    this.joiners ??= new ParkingLot(`the end of task ${this.name}`)
-    return yield* park<T>(this.joiners)
+    return yield* park<T>(new Join(this))
   }
 
   /** Awaits the end of the task: `await task`. */
@@ -285,6 +289,37 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
   whenEnded(listener: EndListener): void {
     this.observed = true
     if (this.ended) this.tell(listener, this.state !== 'done', this.inbox)
-    else (this.listeners ??= []).push(listener)
+    else this.follow(listener)
+  }
+
+  /** For waits. @param follower - is told once */
+  follow(follower: Task | EndListener): void {
+    this.followers ??= new Set()
+    this.followers.add(follower)
+  }
+
+  unfollow(follower: Task): void {
+    this.followers?.delete(follower)
+  }
+}
+
+/** The wait for the end of a task. */
+class Join implements Trap {
+  private readonly joined: Task
+
+  constructor(joined: Task) {
+    this.joined = joined
+  }
+
+  get reason(): string {
+    return `the end of task ${this.joined.name}`
+  }
+
+  enter(task: Task): void {
+    this.joined.follow(task)
+  }
+
+  undo(task: Task): void {
+    this.joined.unfollow(task)
   }
 }
