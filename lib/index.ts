@@ -18,6 +18,7 @@ export type {
 } from './io/index.ts'
 export {
   Cancelled,
+  Meter,
   Nursery,
   Scope,
   Task,
