@@ -23,6 +23,7 @@ export interface ErrorRow {
 const client = (status: number, text: string, limit?: string): ErrorRow => row(status, 'client', text, limit)
 const app = (status: number, text: string, limit?: string): ErrorRow => row(status, 'app', text, limit)
 const operator = (text: string): ErrorRow => ({ status: 0, blame: 'operator', text })
+const elsewhere = (status: number, text: string): ErrorRow => ({ status, blame: 'server', text })
 
 function row(status: number, blame: Blame, text: string, limit: string | undefined): ErrorRow {
   return limit === undefined ? { status, blame, text } : { status, blame, text, limit }
@@ -113,6 +114,22 @@ export const ERRORS = {
   GYRE_IO_FAILED: { status: 500, blame: 'server', text: 'The operating system refused a read, a write or a wait.' },
 
   GYRE_LOOP_STALLED: app(0, 'A step of a task took longer than the limit stallTime.', 'stallTime'),
+  GYRE_STREAM_ENDED: client(0, 'The stream ended before what was to be read was whole.'),
+  GYRE_READ_LIMIT: client(0, 'A separator did not come within the limit of bytes that the reader has set.'),
+  GYRE_STREAM_LEFTOVER: client(0, 'Bytes came before encryption was begun, and may have been slipped in.'),
+
+  // Connecting to others
+  GYRE_CONNECT_REFUSED: elsewhere(502, 'Nobody takes connections at that address.'),
+  GYRE_CONNECT_UNREACHABLE: elsewhere(502, 'No way leads to that address, or this process may not take it.'),
+  GYRE_CONNECT_TIMEOUT: elsewhere(504, 'A connection was not made in time.'),
+  GYRE_NAME_UNKNOWN: elsewhere(502, 'The name of a host has no address.'),
+  GYRE_CONNECT_TLS: elsewhere(502, 'The TLS handshake with a server failed, or its certificate is not trusted.'),
+
+  // Threads and processes
+  GYRE_THREAD_WORK: app(500, 'What was to run in a thread is no function that can be moved there.'),
+  GYRE_THREAD_DATA: app(500, 'An argument or a result cannot be copied from one thread to another.'),
+  GYRE_THREAD_LOST: app(500, 'A thread ended before its work was done.'),
+  GYRE_PROCESS_START: app(500, 'A program could not be started.'),
 
   // Shutting down
   GYRE_SHUTDOWN: { status: 503, blame: 'server', text: 'The server shut down before the handler was done.' },

@@ -207,6 +207,12 @@ export const SIZES = {
   acceptBatch: 64,
   /** Rest after the operating system had no descriptor or memory for a new connection. */
   acceptPause: 100,
+  /** Rest between two attempts to connect to addresses of one name (RFC 8305 section 5 recommends 250). */
+  attemptDelay: 250,
+  /** Bytes of a line, or of whatever else is read up to a separator, unless the reader says otherwise. */
+  line: 65_536,
+  /** How long a process may take to end after SIGTERM, before SIGKILL; less than the grace of its scope. */
+  processGrace: 3_000,
   /** Length of the queue of connections that the operating system completed and we did not accept yet. */
   backlog: 4_096,
   /** Bytes of a stream that are written before other tasks have their turn, and what each write counts as besides. */

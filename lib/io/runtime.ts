@@ -31,7 +31,8 @@ export function homeKernel(): Kernel {
   return home
 }
 
-function pollerOf(kernel: Kernel): EpollPoller {
+/** @returns the poller of this thread; the kernel has it from here on */
+export function pollerOf(kernel: Kernel): EpollPoller {
   homePoller ??= new EpollPoller(kernel.host)
   kernel.poller = homePoller
   return homePoller

@@ -105,8 +105,8 @@ function prepareTcp(calls: Syscalls, descriptor: number, where: TcpAddress, addr
   tuneTcp(calls, descriptor)
 }
 
-/** Accepted sockets inherit these, so no call per connection is needed. */
-function tuneTcp(calls: Syscalls, descriptor: number): void {
+/** What every TCP socket is set to. Accepted ones inherit it, so no call per connection is needed. */
+export function tuneTcp(calls: Syscalls, descriptor: number): void {
   // Answers leave at once.
   setOption(calls, descriptor, sys.IPPROTO_TCP, sys.TCP_NODELAY, ON)
   setOption(calls, descriptor, sys.IPPROTO_TCP, sys.TCP_NOTSENT_LOWAT, UNSENT)

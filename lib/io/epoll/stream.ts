@@ -147,6 +147,20 @@ export class FdStream implements ByteStream, EventSource {
     this.close()
   }
 
+  /**
+   * Gives the descriptor away: the stream is closed from here on.
+   *
+   * @throws GyreError `GYRE_STREAM_CLOSED`
+   */
+  release(): number {
+    this.mustBeOpen()
+    this.closed = true
+    this.poller.takeOut(this.descriptor)
+    this.readable.signal()
+    this.writable.signal()
+    return this.descriptor
+  }
+
   private mustBeOpen(): void {
     if (this.closed) throw new GyreError('GYRE_STREAM_CLOSED')
   }

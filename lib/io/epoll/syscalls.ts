@@ -16,6 +16,7 @@ export const SOCK_NONBLOCK = 0o4000
 export const SOCK_CLOEXEC = 0o2000000
 export const SOL_SOCKET = 1
 export const SO_REUSEADDR = 2
+export const SO_ERROR = 4
 export const SO_LINGER = 13
 export const SO_REUSEPORT = 15
 export const SO_ACCEPTCONN = 30
@@ -60,6 +61,7 @@ export const ENOBUFS = 105
 export const ENOTCONN = 107
 export const ETIMEDOUT = 110
 export const EHOSTUNREACH = 113
+export const EINPROGRESS = 115
 
 const UV_POLL = 8
 const UV_READABLE = 1
@@ -69,6 +71,7 @@ export interface Syscalls {
   socket: (family: number, type: number, protocol: number) => number
   bind: (descriptor: number, address: number, length: number) => number
   listen: (descriptor: number, backlog: number) => number
+  connect: (descriptor: number, address: number, length: number) => number
   accept4: (descriptor: number, address: number, length: number, flags: number) => number
   setsockopt: (descriptor: number, level: number, name: number, value: number, length: number) => number
   getsockopt: (descriptor: number, level: number, name: number, value: number, length: number) => number
@@ -133,6 +136,7 @@ function bindSyscalls(koffi: Koffi): Syscalls {
     socket: define('int socket(int, int, int)'),
     bind: define('int bind(int, size_t, uint)'),
     listen: define('int listen(int, int)'),
+    connect: define('int connect(int, size_t, uint)'),
     accept4: define('int accept4(int, size_t, size_t, int)'),
     setsockopt: define('int setsockopt(int, int, int, size_t, uint)'),
     getsockopt: define('int getsockopt(int, int, int, size_t, size_t)'),

@@ -56,7 +56,8 @@ async function readPair(where: string, { cert, key, passphrase }: CertificatePai
   return passphrase === undefined ? pair : { ...pair, passphrase }
 }
 
-async function readPem(option: string, given: string): Promise<string> {
+/** @throws GyreError `GYRE_TLS_CERTIFICATE`, by a rejection */
+export async function readPem(option: string, given: string): Promise<string> {
   if (given.includes(PEM)) return given
   let text
   try {

@@ -25,30 +25,29 @@ export class DuplexStream implements ByteStream {
   /** The socket that a TLSSocket encrypts for. */
   private readonly beneath: Socket | null
   private tlsFacts: TlsConnection | null = null
+  private readonly listeners = {
+    readable: (): void => {
+      // Read ahead one piece: Node only tells of the end when what is before it has been read, and a
+      // sleeping handler wants to know that its client has gone.
+      this.held ??= this.take()
+      this.readable.signal()
+    },
+    end: (): void => this.onEnd(false),
+    drain: (): void => this.writable.signal(),
+    error: (error: Error): void => {
+      this.broken = error
+      this.onEnd(true)
+    },
+    close: (): void => {
+      if (!this.closed) this.onEnd(true)
+    },
+  }
 
   /** @param beneath - the plain socket, where the duplex is a TLSSocket */
   constructor(duplex: Duplex, beneath: Socket | null = null) {
     this.duplex = duplex
     this.beneath = beneath
-    duplex.on('readable', () => {
-      // Read ahead one piece: Node only tells of the end when what is before it has been read, and a
-      // sleeping handler wants to know that its client has gone.
-      this.held ??= this.take()
-      this.readable.signal()
-    })
-    duplex.on('end', () => {
-      this.onEnd(false)
-    })
-    duplex.on('drain', () => {
-      this.writable.signal()
-    })
-    duplex.on('error', (error) => {
-      this.broken = error
-      this.onEnd(true)
-    })
-    duplex.on('close', () => {
-      if (!this.closed) this.onEnd(true)
-    })
+    for (const [name, listener] of Object.entries(this.listeners)) duplex.on(name, listener)
   }
 
   get remote(): Endpoint {
@@ -114,13 +113,31 @@ export class DuplexStream implements ByteStream {
     this.close()
   }
 
+  /**
+   * Gives the duplex away, with what was read of it and not taken: the stream is closed from here on.
+   *
+   * @throws GyreError `GYRE_STREAM_CLOSED`, or `GYRE_PEER_GONE` where it is broken
+   */
+  release(): Duplex {
+    if (this.closed) throw new GyreError('GYRE_STREAM_CLOSED')
+    if (this.broken !== null || this.duplex.destroyed) throw this.peerGone()
+    this.closed = true
+    for (const [name, listener] of Object.entries(this.listeners)) this.duplex.off(name, listener)
+    if (this.held !== null) this.duplex.unshift(this.held)
+    this.held = null
+    this.readable.signal()
+    this.writable.signal()
+    return this.duplex
+  }
+
   private take(): Buffer | null {
     return this.duplex.read() as Buffer | null
   }
 
   private onEnd(broken: boolean): void {
+    // One that closed after its end has delivered all that there was to read.
+    if (broken && !this.peerEnded) this.broken ??= new Error('the socket was closed')
     this.peerEnded = true
-    if (broken) this.broken ??= new Error('the socket was closed')
     this.readable.signal()
     this.writable.signal()
     this.watcher?.hungUp(broken)
