@@ -4,8 +4,8 @@
  */
 import { Socket, isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { connect as connectTls, createSecureContext, createServer } from 'node:tls'
-import type { ConnectionOptions, SecureContext, TLSSocket } from 'node:tls'
+import { TLSSocket, connect as connectTls, createSecureContext } from 'node:tls'
+import type { ConnectionOptions, SecureContext } from 'node:tls'
 import { GyreError } from '../base/index.ts'
 import type { ErrorCode } from '../base/index.ts'
 import { Spot, park, waitPromise } from '../kernel/index.ts'
@@ -71,8 +71,8 @@ export function* startTls(stream: ByteStream, options: StartTlsOptions): Corouti
   }
 }
 
-/** Begins a handshake on a socket. The callbacks come once at most, one of them. */
-type Handshake = (socket: Duplex, done: (secure: TLSSocket) => void, failed: (error: GyreError) => void) => void
+/** Begins a handshake on a socket. The callbacks come once at most, one of them. @returns what must be destroyed */
+type Handshake = (socket: Duplex, done: (secure: TLSSocket) => void, failed: (error: GyreError) => void) => TLSSocket
 
 function takenFrom(stream: ByteStream): Duplex {
   if (stream instanceof BufferedStream) {
@@ -97,14 +97,16 @@ function* secured(socket: Duplex, begin: Handshake): Coroutine<DuplexStream> {
   if (socket instanceof Socket) socket.allowHalfOpen = false
   const done = (secure: TLSSocket): void => {
     secure.allowHalfOpen = true
-    const stream = new DuplexStream(secure, socket instanceof Socket ? socket : null)
-    if (!spot.wake(stream)) stream.reset()
+    // Where the wait was cancelled meanwhile, the task destroys what it has begun.
+    spot.wake(new DuplexStream(secure, socket instanceof Socket ? socket : null))
   }
+  let secure: TLSSocket | undefined
   try {
-    begin(socket, done, (error) => void spot.wakeThrow(error))
+    secure = begin(socket, done, (error) => void spot.wakeThrow(error))
     return yield* park<DuplexStream>(spot)
   } catch (error) {
-    socket.destroy()
+    const outermost = secure ?? socket
+    outermost.destroy()
     throw error
   }
 }
@@ -129,6 +131,7 @@ function* clientHandshake(options: TlsClientOptions & { readonly serverName: str
       done(secure)
       secure.off('error', fail)
     })
+    return secure
   }
 }
 
@@ -160,22 +163,26 @@ function* serverHandshake(options: TlsOptions): Coroutine<Handshake> {
   const { fallback, named } = yield* waitPromise(reading)
   const mustBeAuthorized = options.requestClientCertificate === true && options.rejectUnauthorized !== false
   return (socket, done, failed) => {
-    const server = createServer({
-      ...fallback,
+    const secure = new TLSSocket(socket as Socket, {
+      isServer: true,
+      secureContext: createSecureContext(fallback),
       requestCert: options.requestClientCertificate === true,
       // Left to us: Node would close without saying why.
       rejectUnauthorized: false,
-      // A time limit is put around `startTls`, like around everything else.
-      handshakeTimeout: 0,
       SNICallback: (name, found) => found(null, findCertificate(named, name)),
     })
     const fail = (error: Error): void => failed(handshakeError('GYRE_TLS_HANDSHAKE', 'with a client', error))
-    server.once('secureConnection', (secure) => {
+    const onClose = (): void => fail(new Error('the client went'))
+    secure.once('error', fail)
+    secure.once('_tlsError', fail)
+    secure.once('close', onClose)
+    secure.once('secure', () => {
+      secure.off('close', onClose)
       if (secure.authorized || !mustBeAuthorized) done(secure)
       else fail(new Error(`its certificate is missing or not trusted (${String(secure.authorizationError)})`))
+      secure.off('error', fail)
     })
-    server.once('tlsClientError', fail)
-    server.emit('connection', socket)
+    return secure
   }
 }
 

@@ -21,7 +21,8 @@ export function* connectNode(where: ConnectAddress): Coroutine<DuplexStream> {
     // A stream there and then, because a socket that nobody listens to ends the process with its first error.
     const stream = new DuplexStream(socket)
     socket.off('error', onError)
-    if (!spot.wake(stream)) stream.reset()
+    // Where the wait was cancelled meanwhile, the task destroys the socket.
+    spot.wake(stream)
   })
   try {
     return yield* park<DuplexStream>(spot)

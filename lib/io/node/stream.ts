@@ -109,7 +109,9 @@ export class DuplexStream implements ByteStream {
     const socket = this.beneath ?? this.duplex
     const isTcp = socket instanceof Socket && !(socket instanceof TLSSocket) && socket.remotePort !== undefined
     if (isTcp && !socket.destroyed) socket.resetAndDestroy()
-    this.duplex.destroy()
+    // TLS goes by itself when the socket beneath is closed. Destroyed here it would be freed at once, and the
+    // process crash where OpenSSL is calling us: in 'secureConnect' and 'secureConnection'.
+    else if (this.beneath?.destroyed !== true) this.duplex.destroy()
     this.close()
   }
 
