@@ -4,8 +4,8 @@
  */
 import { Socket, isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { TLSSocket, connect as connectTls, createSecureContext } from 'node:tls'
-import type { ConnectionOptions, SecureContext } from 'node:tls'
+import { connect as connectTls, createSecureContext, createServer } from 'node:tls'
+import type { ConnectionOptions, SecureContext, TLSSocket } from 'node:tls'
 import { GyreError } from '../base/index.ts'
 import type { ErrorCode } from '../base/index.ts'
 import { Spot, park, waitPromise } from '../kernel/index.ts'
@@ -72,7 +72,7 @@ export function* startTls(stream: ByteStream, options: StartTlsOptions): Corouti
 }
 
 /** Begins a handshake on a socket. The callbacks come once at most, one of them. @returns what must be destroyed */
-type Handshake = (socket: Duplex, done: (secure: TLSSocket) => void, failed: (error: GyreError) => void) => TLSSocket
+type Handshake = (socket: Duplex, done: (secure: TLSSocket) => void, failed: (error: GyreError) => void) => Duplex
 
 function takenFrom(stream: ByteStream): Duplex {
   if (stream instanceof BufferedStream) {
@@ -100,13 +100,12 @@ function* secured(socket: Duplex, begin: Handshake): Coroutine<DuplexStream> {
     // Where the wait was cancelled meanwhile, the task destroys what it has begun.
     spot.wake(new DuplexStream(secure, socket instanceof Socket ? socket : null))
   }
-  let secure: TLSSocket | undefined
+  let begun = socket
   try {
-    secure = begin(socket, done, (error) => void spot.wakeThrow(error))
+    begun = begin(socket, done, (error) => void spot.wakeThrow(error))
     return yield* park<DuplexStream>(spot)
   } catch (error) {
-    const outermost = secure ?? socket
-    outermost.destroy()
+    begun.destroy()
     throw error
   }
 }
@@ -163,26 +162,23 @@ function* serverHandshake(options: TlsOptions): Coroutine<Handshake> {
   const { fallback, named } = yield* waitPromise(reading)
   const mustBeAuthorized = options.requestClientCertificate === true && options.rejectUnauthorized !== false
   return (socket, done, failed) => {
-    const secure = new TLSSocket(socket as Socket, {
-      isServer: true,
-      secureContext: createSecureContext(fallback),
+    const server = createServer({
+      ...fallback,
       requestCert: options.requestClientCertificate === true,
       // Left to us: Node would close without saying why.
       rejectUnauthorized: false,
+      // A time limit is put around `startTls`, like around everything else.
+      handshakeTimeout: 0,
       SNICallback: (name, found) => found(null, findCertificate(named, name)),
     })
     const fail = (error: Error): void => failed(handshakeError('GYRE_TLS_HANDSHAKE', 'with a client', error))
-    const onClose = (): void => fail(new Error('the client went'))
-    secure.once('error', fail)
-    secure.once('_tlsError', fail)
-    secure.once('close', onClose)
-    secure.once('secure', () => {
-      secure.off('close', onClose)
+    server.once('secureConnection', (secure) => {
       if (secure.authorized || !mustBeAuthorized) done(secure)
       else fail(new Error(`its certificate is missing or not trusted (${String(secure.authorizationError)})`))
-      secure.off('error', fail)
     })
-    return secure
+    server.once('tlsClientError', fail)
+    server.emit('connection', socket)
+    return socket
   }
 }
 
