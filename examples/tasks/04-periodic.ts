@@ -1,0 +1,20 @@
+/*
+ * A periodic job: a beat every 20 ms that does not drift, whose rounds never overlap. A round that fails
+ * does not end it.
+ */
+import { every, run, sleep } from 'gyre'
+
+let round = 0
+const heart = every(20, function* () {
+  round++
+  console.log(`round ${round} begins`)
+  yield* sleep(round === 2 ? 30 : 1) // the second takes longer than the interval
+  console.log(`round ${round} ends`)
+})
+
+await run(function* () {
+  heart.start()
+  while (round < 4) yield* sleep(5)
+  heart.stop()
+  console.log('stopped')
+})
