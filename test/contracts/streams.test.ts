@@ -2,11 +2,14 @@
  * A byte stream: what every kind of it must do alike. GYRE_IO says which kind of io is tried; streams in
  * memory are tried beside it.
  */
-import { connect } from 'node:net'
-import type { Socket } from 'node:net'
+import { readFileSync } from 'node:fs'
+import { connect as connectNet, createServer as createNetServer } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
+import { createServer as createTlsServer } from 'node:tls'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { GyreError } from '../../lib/base/index.ts'
-import { END, WOULD_WAIT, chooseIo, homeKernel, openListener, readSome, run, writeAll } from '../../lib/io/index.ts'
+import { BufferedStream, END, WOULD_WAIT, chooseIo, connect } from '../../lib/io/index.ts'
+import { homeKernel, openListener, readSome, run, writeAll } from '../../lib/io/index.ts'
 import type { ByteStream, CertificatePair, Listener } from '../../lib/io/index.ts'
 import { park, sleep, withTimeout } from '../../lib/kernel/index.ts'
 import type { Coroutine } from '../../lib/kernel/index.ts'
@@ -54,7 +57,7 @@ const where = { address: '127.0.0.1', port: 0, backlog: 10 }
 /** A stream of the io's kind, and a plain socket at its other end. */
 async function socketPair(): Promise<Pair> {
   const listener = await openListener(chooseIo().kind, homeKernel(), where)
-  const socket = connect({ port: listener.endpoint.port, host: '127.0.0.1', allowHalfOpen: true })
+  const socket = connectNet({ port: listener.endpoint.port, host: '127.0.0.1', allowHalfOpen: true })
   return await taken(listener, socket, socket)
 }
 
@@ -70,10 +73,15 @@ async function tlsPair(): Promise<Pair> {
 
 /** @param beneath - the plain socket, which alone can be reset */
 async function taken(listener: Listener, socket: Socket, beneath: Socket): Promise<Pair> {
-  let broken = false
-  socket.on('error', ({ code }: NodeJS.ErrnoException) => (broken = code === 'ECONNRESET'))
+  socket.on('error', () => undefined)
   const stream = await run(() => accept(listener))
   listener.close()
+  return peerOf(stream, socket, beneath)
+}
+
+function peerOf(stream: ByteStream, socket: Socket, beneath: Socket): Pair {
+  let broken = false
+  socket.on('error', ({ code }: NodeJS.ErrnoException) => (broken = code === 'ECONNRESET'))
   closing.push(() => {
     stream.close()
     socket.destroy()
@@ -99,6 +107,31 @@ async function taken(listener: Listener, socket: Socket, beneath: Socket): Promi
   socket.on('end', () => (ended = true))
   return { stream, peer }
 }
+
+/** A stream that was connected from our side, seen through a buffer; and the plain socket that took it in. */
+async function connectedPair(tls = false): Promise<Pair> {
+  const plain = createNetServer({ allowHalfOpen: true, noDelay: true })
+  const secure = tls ? createTlsServer(tlsFiles((served ??= certificate('localhost')))) : null
+  await new Promise<void>((resolve) => plain.listen(0, '127.0.0.1', resolve))
+  const { port } = plain.address() as AddressInfo
+  const took = new Promise<{ socket: Socket; beneath: Socket }>((resolve) =>
+    plain.once('connection', (beneath: Socket) => {
+      beneath.on('error', () => undefined)
+      if (secure === null) return resolve({ socket: beneath, beneath })
+      secure.once('secureConnection', (socket) => {
+        socket.allowHalfOpen = true
+        resolve({ socket, beneath })
+      })
+      secure.emit('connection', beneath)
+    }),
+  )
+  const options = tls ? { tls: { ca: (served as CertificatePair).cert, serverName: 'localhost' } } : {}
+  const [stream, { socket, beneath }] = await Promise.all([run(connect({ host: '127.0.0.1', port }, options)), took])
+  plain.close()
+  return peerOf(new BufferedStream(stream), socket, beneath)
+}
+
+const tlsFiles = ({ cert, key }: CertificatePair) => ({ cert: readFileSync(cert), key: readFileSync(key) })
 
 /** Both ends in memory. */
 async function memoryEnds(): Promise<Pair> {
@@ -153,8 +186,13 @@ const read = (stream: ByteStream, size = 1000) =>
 const kinds: [name: string, kind: string, pair: () => Promise<Pair>][] = [
   [chooseIo().kind, chooseIo().kind, socketPair],
   ['memory', 'memory', memoryEnds],
+  [`${chooseIo().kind}, connected from our side and buffered`, chooseIo().kind, () => connectedPair()],
 ]
-if (hasOpenssl) kinds.push([`node, encrypted, beside ${chooseIo().kind}`, 'node', tlsPair])
+if (hasOpenssl)
+  kinds.push(
+    [`node, encrypted, beside ${chooseIo().kind}`, 'node', tlsPair],
+    [`node, encrypted and connected from our side, beside ${chooseIo().kind}`, 'node', () => connectedPair(true)],
+  )
 
 describe.each(kinds)('a byte stream of the kind %s', (_name, kind, pair) => {
   test('says its kind', async () => {

@@ -114,7 +114,6 @@ describe('attempts (section 5)', () => {
     const failing = firstConnected(
       'name',
       ['a'],
-      // eslint-disable-next-line require-yield
       function* (): Coroutine<never> {
         throw new TypeError('a fault')
       },

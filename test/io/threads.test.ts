@@ -66,9 +66,15 @@ describe('what is run', () => {
 
   test('what cannot be run, moved or brought back is told of', async () => {
     await withPool(1, function* (pool) {
-      const method = { double(value: number) { return value * 2 } }.double // prettier-ignore
+      // A method in the short form is no text that stands by itself.
+      // eslint-disable-next-line @typescript-eslint/unbound-method -- that is what is tried
+      const { double } = {
+        double(value: number) {
+          return value * 2
+        },
+      }
       const cases: [string, Coroutine<unknown>][] = [
-        ['GYRE_THREAD_WORK', pool.run(method, 1)],
+        ['GYRE_THREAD_WORK', pool.run(double, 1)],
         ['GYRE_THREAD_WORK', pool.run({ module, export: 'word' })],
         ['GYRE_THREAD_WORK', pool.run({ module: '/nowhere.mjs', export: 'add' })],
         ['GYRE_BAD_OPTION', pool.run({ module: './work.js', export: 'add' })],
