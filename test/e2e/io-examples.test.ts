@@ -1,5 +1,5 @@
 /*
- * The examples of tasks, as programs: each does what its first lines say.
+ * The examples of examples/io, as programs: each does what its first lines say.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -10,10 +10,10 @@ import { describe, expect, test } from 'vitest'
 import { eventually } from '../support/serve.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
-const files = readdirSync(`${root}examples/tasks`).filter((file) => file.endsWith('.ts'))
+const files = readdirSync(`${root}examples/io`).filter((file) => file.endsWith('.ts'))
 
 function start(name: string) {
-  const child = spawn(process.execPath, [`${root}.build/examples/tasks/${name}.js`], {
+  const child = spawn(process.execPath, [`${root}.build/examples/io/${name}.js`], {
     env: { ...process.env, PORT: '0' },
   })
   const program = { child, output: '' }
@@ -33,11 +33,11 @@ async function linesOf(name: string): Promise<string[]> {
   return program.output.trimEnd().split('\n')
 }
 
-describe('examples of tasks', () => {
+describe('examples of io', () => {
   test('there are ten, short, and each opens with what it shows', () => {
     expect(files).toHaveLength(10)
     for (const file of files) {
-      const text = readFileSync(`${root}examples/tasks/${file}`, 'utf8')
+      const text = readFileSync(`${root}examples/io/${file}`, 'utf8')
       expect([file, text.split('\n').length < 60]).toEqual([file, true])
       expect(text).toMatch(/^\/\*\n \* [A-Z]/)
     }
