@@ -3,7 +3,7 @@
  * compares.
  */
 import { writeFileSync } from 'node:fs'
-import { ERRORS, LIMITS } from '../dist/base/index.js'
+import { ERRORS, LIMITS, WSGI_LIMITS } from '../dist/base/index.js'
 
 const WHO = {
   client: 'the client',
@@ -25,16 +25,29 @@ A task that is cancelled is thrown \`Cancelled\` (code \`GYRE_CANCELLED\`), whic
 for (const [code, { status, blame, text }] of Object.entries(ERRORS))
   errors += `| \`${code}\` | ${status === 0 ? 'none' : status} | ${WHO[blame]} | ${text} |\n`
 
-let limits = `# Limits
+const HEADINGS = `| limit | default | highest | why | what others chose |
+| --- | --- | --- | --- | --- |
+`
+const rows = (table) =>
+  Object.entries(table)
+    .map(([name, { value, unit, why, precedent, most }]) => {
+      const shown = `${value.toLocaleString('en')} ${unit === 'count' ? '' : unit}`
+      return `| \`${name}\` | ${shown} | ${most === Infinity ? 'none' : most.toLocaleString('en')} | ${why} | ${precedent} |\n`
+    })
+    .join('')
+
+const limits = `# Limits
 
 All are on by default. Set them by name, \`createServer({ limits: { bodyBytes: 10_000_000 } }, handler)\`; \`Infinity\`
 lifts one that has no highest value. Made from [lib/base/limits.ts](../lib/base/limits.ts) by \`.ci/make-tables.mjs\`.
 
-| limit | default | highest | why | what others chose |
-| --- | --- | --- | --- | --- |
-`
-for (const [name, { value, unit, why, precedent, most }] of Object.entries(LIMITS))
-  limits += `| \`${name}\` | ${value.toLocaleString('en')} ${unit === 'count' ? '' : unit} | ${most === Infinity ? 'none' : most.toLocaleString('en')} | ${why} | ${precedent} |\n`
+${HEADINGS}${rows(LIMITS)}
+## Of a WSGI mount
+
+Set where the application is mounted, \`wsgiThreads(module, { limits: { threads: 8 } })\`
+([wsgi-three-ways.md](wsgi-three-ways.md)).
+
+${HEADINGS}${rows(WSGI_LIMITS)}`
 
 const pages = { 'docs/errors.md': errors, 'docs/limits.md': limits }
 if (process.argv.includes('--print')) process.stdout.write(JSON.stringify(pages))

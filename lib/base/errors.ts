@@ -102,6 +102,11 @@ export const ERRORS = {
   GYRE_WSGI_APP: app(500, 'The WSGI application or its result is not what PEP 3333 asks for.'),
   GYRE_WSGI_START: app(500, 'start_response was called with wrong arguments, twice, or too late.'),
   GYRE_WSGI_CHUNK: app(500, 'The WSGI application gave a chunk that is not bytes.'),
+  GYRE_WSGI_INPUT: app(500, 'wsgi.input was read in a way that it cannot be read in.'),
+  GYRE_WSGI_LINT: app(500, 'One side of the WSGI interface broke a rule that lint() checks.'),
+  GYRE_WSGI_MODULE: app(500, 'The module of a WSGI application in threads cannot be loaded, or exports no application.'),
+  GYRE_WSGI_THREAD: app(502, 'The thread that ran the WSGI application has crashed.'),
+  GYRE_WSGI_TIMEOUT: app(504, 'The WSGI application was not done within requestTime; its thread was ended.'),
 
   // Tasks
   GYRE_TIMEOUT: app(503, 'A scope with a deadline did not finish in time.'),

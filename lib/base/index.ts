@@ -8,5 +8,14 @@
 export { latin1Text, writeLatin1, writeUtf8 } from './bytes.ts'
 export { ERRORS, GyreError, describeError, isExposed, stackOf, statusOf } from './errors.ts'
 export type { Blame, ErrorCode, ErrorRow } from './errors.ts'
-export { LIMITS, SIZES, defaultLimits, effectiveLimits, resolveLimits, unsafeCombinations } from './limits.ts'
-export type { EffectiveLimit, LimitName, LimitRow, Limits } from './limits.ts'
+export {
+  LIMITS,
+  SIZES,
+  WSGI_LIMITS,
+  defaultLimits,
+  effectiveLimits,
+  resolveLimits,
+  resolveWsgiLimits,
+  unsafeCombinations,
+} from './limits.ts'
+export type { EffectiveLimit, LimitName, LimitRow, Limits, WsgiLimitName, WsgiLimits } from './limits.ts'

@@ -183,6 +183,67 @@ export type LimitName = keyof typeof LIMITS
 /** A complete set of limits. */
 export type Limits = { readonly [Name in LimitName]: number }
 
+/**
+ * Limits of a WSGI mount: they belong to the mount, not to the server, because one server may host a quick application
+ * beside one that computes for minutes.
+ */
+export const WSGI_LIMITS = {
+  inputMemory: row(
+    262_144,
+    'bytes',
+    'A body that must be whole before the application is called lies in memory up to this, and in a temporary file beyond.',
+    'waitress 512 KB, nginx 16 KB',
+    { least: 0 },
+  ),
+  threads: row(
+    4,
+    'count',
+    'How many requests run at once, each in a thread with a memory of its own.',
+    'waitress 4, gunicorn 1',
+    { most: 256 },
+  ),
+  queue: row(
+    128,
+    'count',
+    'Requests that wait for a thread; one more is answered with 503. A long queue only makes all wait in vain.',
+    'uWSGI 100, waitress none, mod_wsgi 100',
+    { most: 1_024 },
+  ),
+  requestTime: row(
+    30_000,
+    'ms',
+    'A thread that works longer on one request is ended and replaced: nothing else stops code that never waits.',
+    'gunicorn 30 s, uWSGI none',
+  ),
+  requestsPerThread: row(
+    Infinity,
+    'count',
+    'A thread whose application leaks is replaced after so many requests, a tenth more or less.',
+    'gunicorn and uWSGI none by default',
+  ),
+  threadMemory: row(
+    536_870_912,
+    'bytes',
+    'The JavaScript heap of one thread; what needs more ends its own thread instead of the process.',
+    'uWSGI none by default, Node 2 to 4 GB',
+    { least: 16_777_216 },
+  ),
+  startTime: row(30_000, 'ms', 'How long a thread may take to load the application.', 'gunicorn 30 s'),
+  stopTime: row(10_000, 'ms', 'How long close() lets requests in threads go on.', 'gunicorn 30 s', { least: 0 }),
+  retryAfter: row(
+    1_000,
+    'ms',
+    'What Retry-After says when the queue is full, rounded up to seconds.',
+    'nginx and uWSGI send none',
+  ),
+} as const satisfies Record<string, LimitRow>
+
+/** The name of a row of the table of WSGI limits. */
+export type WsgiLimitName = keyof typeof WSGI_LIMITS
+
+/** A complete set of limits of a WSGI mount. */
+export type WsgiLimits = { readonly [Name in WsgiLimitName]: number }
+
 /** Sizes and times that are measured facts of the construction, not options. */
 export const SIZES = {
   input: INPUT,
@@ -238,6 +299,11 @@ export const SIZES = {
   handshakes: 1_024,
   /** Milliseconds of the longest timer of Node; 25 days. */
   longestTimer: 2_147_483_647,
+  /** Bytes that a WSGI application in a thread may be ahead of its client, and that its input is handed over in. */
+  wsgiOutput: 262_144,
+  wsgiInput: 65_536,
+  /** Room for one request that waits for a thread: its head, and its body where that is small. */
+  wsgiSlot: 98_304,
   /** Milliseconds in a second. */
   second: 1_000,
   /** Events taken from one epoll_wait. */
@@ -258,16 +324,25 @@ export function defaultLimits(): Limits {
  *   (`Infinity` lifts a limit)
  */
 export function resolveLimits(given: Partial<Limits>): Limits {
+  return resolveRows(LIMITS, given) as Limits
+}
+
+/** The same for the limits of a WSGI mount. @throws GyreError `GYRE_BAD_OPTION` */
+export function resolveWsgiLimits(given: Partial<WsgiLimits>): WsgiLimits {
+  return resolveRows(WSGI_LIMITS, given) as WsgiLimits
+}
+
+function resolveRows(table: Readonly<Record<string, LimitRow>>, given: object): Readonly<Record<string, number>> {
   const limits: Record<string, number> = {}
-  for (const [name, { value }] of Object.entries(LIMITS)) limits[name] = value
+  for (const [name, { value }] of Object.entries(table)) limits[name] = value
   for (const [name, value] of Object.entries(given as Record<string, number | undefined>)) {
-    if (!Object.hasOwn(LIMITS, name))
+    if (!Object.hasOwn(table, name))
       throw new GyreError(
         'GYRE_BAD_OPTION',
-        `limits.${name} is not a limit; there are: ${Object.keys(LIMITS).join(', ')}`,
+        `limits.${name} is not a limit; there are: ${Object.keys(table).join(', ')}`,
       )
     if (value === undefined) continue
-    const { most, least } = LIMITS[name as LimitName]
+    const { most, least } = table[name] as LimitRow
     if (value !== Infinity && !(Number.isSafeInteger(value) && value >= least))
       throw new GyreError(
         'GYRE_BAD_OPTION',
@@ -276,7 +351,7 @@ export function resolveLimits(given: Partial<Limits>): Limits {
     if (value > most) throw new GyreError('GYRE_BAD_OPTION', `limits.${name} cannot be more than ${most}`)
     limits[name] = value
   }
-  return Object.freeze(limits) as Limits
+  return Object.freeze(limits)
 }
 
 /** A limit as it is in force. */

@@ -1,42 +1,61 @@
 /*
  * The environ of a request: a plain object, made fresh, which the application may change as it likes (W2).
  */
-import type { Request } from '../server/index.ts'
-import { WsgiInput } from './input.ts'
-import type { Environ, WsgiErrors } from './types.ts'
+import type { Endpoint } from '../io/index.ts'
+import { variableOf } from '../protocol/index.ts'
+import { wrapFile } from './file-wrapper.ts'
+import type { BaseEnviron, WsgiErrors, WsgiWay } from './types.ts'
 
 const VERSION = Object.freeze([1, 0] as const)
 const DEFAULT_PORT = { http: '80', https: '443' } as const
 
-/** W10: takes any text, and never throws at the application. */
-const ERRORS: WsgiErrors = {
-  write(text) {
-    process.stderr.write(text)
-  },
-  writelines(lines) {
-    for (const line of lines) process.stderr.write(line)
-  },
-  flush() {
-    // Standard error is not held back.
-  },
+/** What an environ is made of: a Request, or what a thread was told of one. */
+export interface EnvironFacts {
+  readonly method: string
+  readonly target: string
+  readonly path: string
+  readonly query: string
+  readonly mountPath: string
+  readonly httpVersion: '1.0' | '1.1'
+  readonly secure: boolean
+  readonly remote: Endpoint
+  readonly local: Endpoint
+  readonly headers: {
+    readonly count: number
+    nameAt(index: number): string
+    valueAt(index: number): string
+  }
+}
+
+/** What is true of a mount, whatever the request. */
+export interface MountFacts {
+  readonly way: WsgiWay
+  readonly multithread: boolean
+  readonly multiprocess: boolean
+  readonly errors: WsgiErrors
 }
 
 /**
  * Makes the environ of a request.
  *
- * @param body - the whole body, its transfer coding taken off (W27)
+ * @param input - the body, its transfer coding taken off (W27)
+ * @param length - of the body, in bytes; undefined where the request has none
  */
-export function environOf(request: Request, body: Buffer): Environ {
-  const { remote, local, path, mountPath, headers } = request
+export function environOf<Input>(
+  request: EnvironFacts,
+  mount: MountFacts,
+  input: Input,
+  length: number | undefined,
+): BaseEnviron & { 'wsgi.input': Input } {
+  const { remote, local, path, mountPath } = request
   const scheme = request.secure ? 'https' : 'http'
-  const host = headers.get('host') ?? ''
-  const environ: Environ = {
+  const environ: BaseEnviron & { 'wsgi.input': Input } = {
     REQUEST_METHOD: request.method,
     SCRIPT_NAME: decodePath(mountPath),
-    PATH_INFO: decodePath(path.slice(mountPath.length)),
+    // The target * of OPTIONS is no path; an application that looks at paths answers it as its root (W4).
+    PATH_INFO: path === '*' ? '/' : decodePath(path.slice(mountPath.length)),
     QUERY_STRING: request.query,
-    // Never empty (W3), whatever the client sent: our own address stands in for a Host that is missing.
-    SERVER_NAME: nameOf(host) || local.address || 'localhost',
+    SERVER_NAME: '',
     SERVER_PORT: local.port > 0 ? String(local.port) : DEFAULT_PORT[scheme],
     SERVER_PROTOCOL: request.httpVersion === '1.1' ? 'HTTP/1.1' : 'HTTP/1.0',
     SERVER_SOFTWARE: 'gyre',
@@ -45,16 +64,20 @@ export function environOf(request: Request, body: Buffer): Environ {
     REMOTE_PORT: String(remote.port),
     'wsgi.version': VERSION,
     'wsgi.url_scheme': scheme,
-    'wsgi.input': new WsgiInput(body),
-    'wsgi.errors': ERRORS,
-    // One application call at a time, in one process: the loop waits for none other meanwhile.
-    'wsgi.multithread': false,
-    'wsgi.multiprocess': false,
+    'wsgi.input': input,
+    'wsgi.errors': mount.errors,
+    'wsgi.multithread': mount.multithread,
+    'wsgi.multiprocess': mount.multiprocess,
     'wsgi.run_once': false,
+    'wsgi.input_terminated': true,
+    'wsgi.file_wrapper': wrapFile,
     'gyre.raw_target': request.target,
+    'gyre.way': mount.way,
   }
-  if (request.hasBody) environ.CONTENT_LENGTH = String(body.length)
+  if (length !== undefined) environ.CONTENT_LENGTH = String(length)
   addFields(environ, request)
+  // Never empty (W3), whatever the client sent: our own address stands in for a Host that is missing.
+  environ.SERVER_NAME = nameOf(environ['HTTP_HOST'] as string | undefined) || local.address || 'localhost'
   return environ
 }
 
@@ -66,35 +89,19 @@ const LONGEST_NAME = 64
 /** No variable: `addFields` passes the field over. */
 const NONE = ''
 
-function addFields(environ: Environ, { headers }: Request): void {
+/** W6, C9: fields of one name become one value of the same meaning. */
+function addFields(environ: BaseEnviron, { headers }: EnvironFacts): void {
   for (let index = 0; index < headers.count; index++) {
     const name = headers.nameAt(index)
     let variable = variables.get(name)
     if (variable === undefined) {
-      variable = variableOf(name)
+      variable = variableOf(name) ?? NONE
       if (variables.size < VARIABLES && name.length <= LONGEST_NAME) variables.set(name, variable)
     }
     if (variable === NONE) continue
     const value = headers.valueAt(index)
     const former = environ[variable] as string | undefined
     environ[variable] = former === undefined ? value : `${former}${variable === 'HTTP_COOKIE' ? '; ' : ', '}${value}`
-  }
-}
-
-function variableOf(name: string): string {
-  // X_A and X-A would become one variable, and a client could speak for a proxy (H8).
-  if (name.includes('_')) return NONE
-  const variable = name.toUpperCase().replaceAll('-', '_')
-  switch (variable) {
-    case 'CONTENT_TYPE':
-      return variable
-    // Counted anew after the transfer coding was taken off.
-    case 'CONTENT_LENGTH':
-    // HTTP_PROXY is where programs look for their own proxy (httpoxy, CVE-2016-5385).
-    case 'PROXY':
-      return NONE
-    default:
-      return `HTTP_${variable}`
   }
 }
 
@@ -105,7 +112,8 @@ function decodePath(path: string): string {
 }
 
 /** Host without its port. */
-function nameOf(host: string): string {
+function nameOf(host: string | undefined): string | undefined {
+  if (host === undefined) return undefined
   const colon = host.lastIndexOf(':')
   return colon < 0 || host.endsWith(']') ? host : host.slice(0, colon)
 }

@@ -1,10 +1,32 @@
 /*
  * Room: wsgi, floor 4.
- * For: hosting applications of PEP 3333, in its TypeScript form.
+ * For: hosting applications of PEP 3333, in its TypeScript form: on the loop, as generators that wait, in threads;
+ *   checking them, putting them together, and the toolset of wsgiref.
  * Never: knows sockets or HTTP framing; knows another dialect.
  * Floor: 4. May import: base, kernel, protocol, sync, io, server.
- * Suite: test/wsgi. Page: docs/design.md.
+ * Suite: test/wsgi. Page: docs/wsgi.md.
  */
 export { wsgi } from './container.ts'
-export type { Environ, StartResponse, WsgiApp, WsgiErrors, WsgiResult, WriteChunk } from './types.ts'
-export { WsgiInput } from './input.ts'
+export { DiskFile } from './disk-file.ts'
+export type { FileLike } from './disk-file.ts'
+export { FileWrapper } from './file-wrapper.ts'
+export { wsgiGenerator } from './generator.ts'
+export { isHopByHop } from './hop-by-hop.ts'
+export { TaskInput, WsgiInput } from './input.ts'
+export { fromHandler } from './native.ts'
+export type { WsgiOptions } from './options.ts'
+export type {
+  BaseEnviron,
+  Environ,
+  Middleware,
+  StartResponse,
+  TaskEnviron,
+  TaskResult,
+  WriteChunk,
+  WsgiApp,
+  WsgiErrors,
+  WsgiHeaders,
+  WsgiResult,
+  WsgiTaskApp,
+  WsgiWay,
+} from './types.ts'

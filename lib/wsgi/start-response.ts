@@ -1,70 +1,96 @@
 /*
  * start_response: takes an application's status and headers, checks them while the application still
- * runs (W12), and keeps the rules of when it may be called (W14, W15).
+ * runs (W12), and keeps the rules of when it may be called (W14, W15) and how much may follow (W23).
  */
 import { GyreError, LIMITS } from '../base/index.ts'
-import type { Response } from '../server/index.ts'
+import { isHopByHop } from './hop-by-hop.ts'
 import type { StartResponse, WriteChunk } from './types.ts'
 
 /** RFC 9110 section 15 for the code; the reason is text without control characters. */
 const STATUS = /^([2-5]\d\d) ([\t\x20-\x7e\x80-\xff]*)$/
-
-/** RFC 9110 section 7.6.1: these are about the connection, which is not the application's (W13). */
-const HOP_BY_HOP = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'te',
-  'trailer',
-  'trailers',
-  'transfer-encoding',
-  'upgrade',
-])
+const DIGITS = /^\d+$/
+const CONTENT_LENGTH = 'content-length'
 
 /** The names checked last. Applications set the same few again and again. */
 const allowedNames = new Set<string>()
 const ALLOWED_NAMES = 256
+
+/** The head that is made: a Response, or what a thread will tell of one. */
+export interface Head {
+  status: number
+  reason: string | undefined
+  readonly headers: { clear(): void; append(name: string, value: string): void }
+  /** `open` as long as nothing was sent. */
+  readonly stage: 'open' | 'started' | 'ended'
+}
 
 export class Starter {
   /** True once start_response was called. */
   started = false
   /** What was given to `write`, in order, and not sent yet. */
   readonly written: Uint8Array[] = []
-  private readonly response: Response
-  private writtenBytes = 0
+  protected readonly head: Head
+  /** What Content-Length says; Infinity where there is none. */
+  private announced = Infinity
+  /** Bytes of the body so far. */
+  private counted = 0
+  private wrote = false
 
-  constructor(response: Response) {
-    this.response = response
+  constructor(head: Head) {
+    this.head = head
   }
 
   /** What the application is handed. */
   readonly startResponse: StartResponse = (status, headers, error) => {
-    const { response } = this
+    const { head } = this
     if (this.started) {
       // W14: without an error to report, a second call is a fault, even if the first one threw.
       if (error === undefined || error === null) throw failed('start_response was called twice')
       // W15: it is too late to replace what was sent, or given to write(), which counts as sent; the first error goes on.
-      if (response.stage !== 'open' || this.writtenBytes > 0) throw errorOf(error)
+      if (head.stage !== 'open' || this.wrote) throw errorOf(error)
     }
     this.started = true
     const parts = typeof status === 'string' ? STATUS.exec(status) : null
     if (parts === null) throw failed(`the status must be like "200 OK", not ${JSON.stringify(status)}`)
     if (!Array.isArray(headers)) throw failed('the headers must be an array of pairs')
-    response.status = Number(parts[1])
-    response.reason = parts[2]
-    response.headers.clear()
+    head.status = Number(parts[1])
+    head.reason = parts[2]
+    head.headers.clear()
+    this.announced = Infinity
     for (const pair of headers as readonly unknown[]) this.addHeader(pair)
     return this.write
   }
 
+  /**
+   * What may be sent of a chunk of the body (W23): all of it, or as much as Content-Length leaves room for.
+   *
+   * @returns an empty chunk where nothing may follow any more
+   */
+  cut(chunk: Uint8Array): Uint8Array {
+    const room = this.announced - this.counted
+    if (chunk.length <= room) {
+      this.counted += chunk.length
+      return chunk
+    }
+    this.counted = this.announced
+    return chunk.subarray(0, room)
+  }
+
   private readonly write: WriteChunk = (chunk) => {
     mustBeBytes(chunk)
-    this.writtenBytes += chunk.length
-    // The application runs on the loop and cannot be made to wait, so what it writes lies in memory.
-    if (this.writtenBytes > LIMITS.bodyBytes.value * WRITE_ALLOWANCE)
-      throw new GyreError('GYRE_WSGI_APP', 'too much was given to write(): return an iterable instead')
-    if (chunk.length > 0) this.written.push(Uint8Array.from(chunk))
+    if (chunk.length === 0) return
+    if (this.counted + chunk.length > this.announced)
+      throw new GyreError('GYRE_LENGTH_MISMATCH', `Content-Length is ${this.announced}, and more was given to write()`)
+    this.counted += chunk.length
+    this.wrote = true
+    this.deliver(chunk)
+  }
+
+  /** Takes what was given to `write`. The application runs on the loop and cannot be made to wait, so it lies in memory. */
+  protected deliver(chunk: Uint8Array): void {
+    if (this.counted > LIMITS.outputBytes.value)
+      throw new GyreError('GYRE_OUTPUT_TOO_LARGE', 'too much was given to write(): return an iterable instead')
+    this.written.push(Uint8Array.from(chunk))
   }
 
   private addHeader(pair: unknown): void {
@@ -73,19 +99,32 @@ export class Starter {
     if (typeof name !== 'string' || typeof value !== 'string')
       throw failed('names and values of headers must be strings')
     if (!allowedNames.has(name)) {
-      if (HOP_BY_HOP.has(name.toLowerCase())) throw failed(`${name} is about the connection: the server sets it`)
-      if (allowedNames.size < ALLOWED_NAMES) allowedNames.add(name)
+      // RFC 9110 section 7.6.1: these are about the connection, which is not the application's (W13).
+      if (isHopByHop(name)) throw failed(`${name} is about the connection: the server sets it`)
+      if (name.toLowerCase() === 'status') throw failed('Status is no header: it is the first argument')
+      if (name.length === CONTENT_LENGTH.length && name.toLowerCase() === CONTENT_LENGTH) this.announce(value)
+      else if (allowedNames.size < ALLOWED_NAMES) allowedNames.add(name)
     }
-    this.response.headers.append(name, value)
+    this.head.headers.append(name, value)
+  }
+
+  private announce(value: string): void {
+    const length = Number(value)
+    if (!DIGITS.test(value) || !Number.isSafeInteger(length)) throw failed('Content-Length must be a number of bytes')
+    if (this.announced !== Infinity && this.announced !== length) throw failed('Content-Length is set twice')
+    this.announced = length
   }
 }
 
-const WRITE_ALLOWANCE = 64
-
-/** @throws GyreError `GYRE_WSGI_CHUNK` */
+/** W20. @throws GyreError `GYRE_WSGI_CHUNK` */
 export function mustBeBytes(chunk: unknown): asserts chunk is Uint8Array {
   if (!(chunk instanceof Uint8Array))
     throw new GyreError('GYRE_WSGI_CHUNK', `a chunk must be bytes, not ${typeof chunk}`)
+}
+
+/** W17: the head must be known by the first chunk, or by the end. @throws GyreError `GYRE_WSGI_START` */
+export function mustHaveStarted(starter: Starter): void {
+  if (!starter.started) throw new GyreError('GYRE_WSGI_START', 'start_response was not called')
 }
 
 function failed(detail: string): GyreError {

@@ -1,0 +1,88 @@
+/*
+ * A file that is read and written at once, without waiting: what a synchronous application works with, and where
+ * a body goes that is too large for memory.
+ */
+import { randomBytes } from 'node:crypto'
+import { closeSync, constants, openSync, readSync, unlinkSync, writeSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { SIZES } from '../base/index.ts'
+
+/** Something that `wsgi.file_wrapper` can send: anything with a `read`, and maybe a `close`. */
+export interface FileLike {
+  /** @returns up to so many bytes from where it stands; none at the end */
+  read(size: number): Uint8Array
+  close?(): void
+}
+
+const OWNER_ONLY = 0o600
+const NAME_BYTES = 12
+
+/** An open file, with the place where it stands. */
+export class DiskFile implements FileLike {
+  private readonly descriptor: number
+  private position = 0
+  private open = true
+
+  private constructor(descriptor: number) {
+    this.descriptor = descriptor
+  }
+
+  /**
+   * Opens a file for reading.
+   *
+   * @throws the error of the operating system, such as ENOENT
+   * @example
+   * ```ts
+   * return environ['wsgi.file_wrapper'](DiskFile.open('report.pdf'))
+   * ```
+   */
+  static open(path: string | URL): DiskFile {
+    return new DiskFile(openSync(path, 'r'))
+  }
+
+  /** Makes a file that nobody else can open, and that is gone with its descriptor, even if the process is killed. */
+  static temporary(): DiskFile {
+    const path = join(tmpdir(), `gyre-${randomBytes(NAME_BYTES).toString('hex')}`)
+    // O_EXCL: whoever guesses the name and lays a link there gains nothing.
+    const descriptor = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, OWNER_ONLY)
+    unlinkSync(path)
+    return new DiskFile(descriptor)
+  }
+
+  /** Reads. @param size - at most so many bytes; all of the rest below 0 */
+  read(size: number = -1): Buffer {
+    if (size >= 0) return this.readUpTo(size)
+    const parts: Buffer[] = []
+    for (let part; (part = this.readUpTo(SIZES.wsgiInput)).length > 0;) parts.push(part)
+    return Buffer.concat(parts)
+  }
+
+  /** Writes all of it where the file stands. */
+  write(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length;) {
+      const count = writeSync(this.descriptor, bytes, at, bytes.length - at, this.position)
+      at += count
+      this.position += count
+    }
+  }
+
+  /** Goes to a place. @param position - bytes from the beginning */
+  seek(position: number): void {
+    this.position = position
+  }
+
+  /** Closes; a second time does nothing. */
+  close(): void {
+    if (!this.open) return
+    this.open = false
+    closeSync(this.descriptor)
+  }
+
+  private readUpTo(size: number): Buffer {
+    const bytes = Buffer.allocUnsafe(size)
+    const count = readSync(this.descriptor, bytes, 0, size, this.position)
+    this.position += count
+    return bytes.subarray(0, count)
+  }
+}
