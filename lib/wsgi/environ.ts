@@ -1,7 +1,6 @@
 /*
  * The environ of a request: a plain object, made fresh, which the application may change as it likes (W2).
  */
-import type { Endpoint } from '../io/index.ts'
 import { variableOf } from '../protocol/index.ts'
 import { wrapFile } from './file-wrapper.ts'
 import type { BaseEnviron, WsgiErrors, WsgiWay } from './types.ts'
@@ -18,8 +17,8 @@ export interface EnvironFacts {
   readonly mountPath: string
   readonly httpVersion: '1.0' | '1.1'
   readonly secure: boolean
-  readonly remote: Endpoint
-  readonly local: Endpoint
+  readonly remote: { readonly address: string; readonly port: number }
+  readonly local: { readonly address: string; readonly port: number }
   readonly headers: {
     readonly count: number
     nameAt(index: number): string

@@ -15,6 +15,9 @@ export { isHopByHop } from './hop-by-hop.ts'
 export { TaskInput, WsgiInput } from './input.ts'
 export { fromHandler } from './native.ts'
 export type { WsgiOptions } from './options.ts'
+export { wsgiThreads } from './threads.ts'
+export type { ThreadedWsgi } from './threads.ts'
+export type { ThreadStatistics } from './threads/pool.ts'
 export type {
   BaseEnviron,
   Environ,

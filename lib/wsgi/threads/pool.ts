@@ -1,0 +1,297 @@
+/*
+ * The pool: keeps as many threads as it should have, gives them requests, ends those that work too long, and
+ * replaces those that have ended.
+ *
+ * A thread that could not load the application is not replaced: the next would fail in the same way. That is told
+ * once, through `ready` or, where nobody waits for that, on standard error.
+ */
+import { GyreError, describeError } from '../../base/index.ts'
+import type { WsgiLimits } from '../../base/index.ts'
+import { Deadline, ParkingLot, park } from '../../kernel/index.ts'
+import type { Coroutine, Kernel, Task } from '../../kernel/index.ts'
+import type { Request } from '../../server/index.ts'
+import type { Pull } from '../input.ts'
+import { Job } from './job.ts'
+import type { JobPool } from './job.ts'
+import { Board, makeBoard } from './mailbox.ts'
+import type { BoardMemory } from './mailbox.ts'
+import { hearFailure, tellRequest } from './messages.ts'
+import { RECORD } from './records.ts'
+import { Thread, answerRing } from './thread.ts'
+import type { ThreadKeeper } from './thread.ts'
+
+/** What a pool does and has done. */
+export interface ThreadStatistics {
+  /** Threads that have loaded the application, and how many of them have a request. */
+  readonly threads: number
+  readonly busy: number
+  /** Requests that wait for a thread. */
+  readonly waiting: number
+  /** Requests so far that found no place in the queue. */
+  readonly refused: number
+  /** Threads so far that were ended because their request took too long, that have crashed, that were due. */
+  readonly timedOut: number
+  readonly crashed: number
+  readonly recycled: number
+}
+
+/** A tenth more or less, so that threads that began together do not end together. */
+const JITTER = 0.1
+
+export class Pool implements JobPool, ThreadKeeper {
+  readonly memory: BoardMemory
+  readonly board: Board
+  readonly limits: WsgiLimits
+  readonly module: string
+  readonly multiprocess: boolean
+  /** Ends when every thread has loaded the application. */
+  readonly ready: Task<void>
+  private readonly kernel: Kernel
+  private readonly threads = new Set<Thread>()
+  private readonly jobs = new Map<number, Job>()
+  private readonly changed = new ParkingLot('the threads of a WSGI application')
+  private readonly due = new WeakMap<Thread, number>()
+  private numbers = 0
+  private closing = false
+  private startFailure: GyreError | null = null
+  private readonly counts = { refused: 0, timedOut: 0, crashed: 0, recycled: 0 }
+
+  constructor(kernel: Kernel, module: string, limits: WsgiLimits, multiprocess: boolean) {
+    this.kernel = kernel
+    this.module = module
+    this.limits = limits
+    this.multiprocess = multiprocess
+    // Each thread may be reading one slot while all places of the queue are taken.
+    this.memory = makeBoard(limits.queue + 2 * limits.threads)
+    this.board = new Board(this.memory)
+    for (let index = 0; index < limits.threads; index++) this.startThread(index)
+    this.ready = kernel.spawn(this.waitReady(), { name: 'start WSGI threads' })
+  }
+
+  /** Whether one more request finds a place. */
+  get full(): boolean {
+    let free = 0
+    for (const thread of this.threads) if (thread.free) free++
+    return this.board.waiting - free >= this.limits.queue
+  }
+
+  /**
+   * Gives a request to the threads.
+   *
+   * @param held - what is there of the body; `pull` brings the rest
+   * @returns undefined where there is no place for it
+   * @throws GyreError `GYRE_WSGI_MODULE`, `GYRE_SHUTDOWN`, `GYRE_HEAD_TOO_LARGE`
+   */
+  submit(request: Request, held: Buffer, length: number | undefined, pull: Pull | null): Job | undefined {
+    if (this.closing) throw new GyreError('GYRE_SHUTDOWN', 'the WSGI application is closed')
+    if (this.threads.size === 0) throw this.startFailure ?? new GyreError('GYRE_WSGI_THREAD', 'there is no thread left')
+    const slot = this.full ? undefined : this.board.freeSlot()
+    if (slot === undefined) {
+      this.counts.refused++
+      return undefined
+    }
+    // Never 0, which stands for none.
+    this.numbers = (this.numbers % HIGHEST_NUMBER) + 1
+    const job = new Job(this, this.numbers, slot, pull)
+    if (!tellRequest(this.board.bytesOf(slot), job.number, request, held, length))
+      throw new GyreError('GYRE_HEAD_TOO_LARGE', 'the head is too large for an application in threads')
+    this.jobs.set(job.number, job)
+    if (this.limits.requestTime < Infinity) this.watch(job, this.limits.requestTime)
+    this.board.publish(slot)
+    for (const thread of this.threads) if (thread.tryWake()) break
+    return job
+  }
+
+  /** The task of a request is over: by its answer, or by whatever has ended it before. */
+  finish(job: Job, answered: boolean): void {
+    this.jobs.delete(job.number)
+    if (answered || this.board.drop(job.slot)) this.unwatch(job)
+    else {
+      // The thread is told, and watched until it has unwound: it may never look.
+      const thread = this.threadOf(job)
+      if (thread === undefined) this.unwatch(job)
+      else thread.abort(job.number)
+    }
+    if (job.thread === null) return
+    if (answered) this.hasServed(job.thread)
+    this.deliver(job.thread)
+  }
+
+  /** The time of a request is over, unless its thread has come to it late or waits for its client. */
+  overdue(job: Job): void {
+    const thread = this.threadOf(job)
+    if (thread === undefined) {
+      // Still in the queue: whoever waits so long may as well come again.
+      if (this.jobs.has(job.number) && this.board.drop(job.slot)) job.fail(new GyreError('GYRE_WSGI_BUSY'))
+      return
+    }
+    const left = this.limits.requestTime - thread.age
+    if (left > 0) return this.watch(job, Math.max(left, 1))
+    this.counts.timedOut++
+    job.fail(new GyreError('GYRE_WSGI_TIMEOUT'))
+    this.replace(thread)
+    thread.end()
+  }
+
+  /** Ends all threads, after the requests that run. @returns when the last has ended */
+  *close(): Coroutine<void> {
+    this.closing = true
+    const limit = new Deadline({ expired: () => this.changed.wakeAll() })
+    const { deadlines, host } = this.kernel
+    const until = host.now() + this.limits.stopTime
+    if (this.limits.stopTime < Infinity) deadlines.set(limit, until)
+    try {
+      while (this.jobs.size > 0 && host.now() < until) yield* park(this.changed)
+    } finally {
+      deadlines.cancel(limit)
+      for (const thread of this.threads) thread.end()
+    }
+    while (this.threads.size > 0) yield* park(this.changed)
+  }
+
+  statistics(): ThreadStatistics {
+    const all = [...this.threads].filter(({ state }) => state === 'working')
+    const busy = all.filter(({ job }) => job !== 0).length
+    return { threads: all.length, busy, waiting: this.board.waiting, ...this.counts }
+  }
+
+  // What threads tell
+
+  started(thread: Thread): void {
+    thread.release()
+    const { requestsPerThread } = this.limits
+    this.due.set(thread, Math.max(1, requestsPerThread * (1 + JITTER * (2 * Math.random() - 1))))
+    // The one that this one is to replace goes on until now, so that there is never one too few.
+    for (const other of this.threads)
+      if (other !== thread && other.index === thread.index && other.state === 'working') other.retire()
+    // What was published meanwhile has woken nobody.
+    if (this.board.waiting > 0) thread.tryWake()
+    this.changed.wakeAll()
+  }
+
+  rung(): void {
+    answerRing(this.board)
+    for (const thread of this.threads) this.deliver(thread)
+    if (this.closing) this.changed.wakeAll()
+  }
+
+  ended(thread: Thread, error: unknown): void {
+    this.deliver(thread)
+    this.threads.delete(thread)
+    this.board.giveBackOf(thread.index)
+    if (!this.closing) {
+      if (!thread.loaded) this.failToStart(error)
+      else if (thread.dismissed || this.crashed(thread, error)) this.keepNumber(thread)
+    }
+    this.changed.wakeAll()
+  }
+
+  /** A thread has ended unasked. @returns whether another one is worth a try */
+  private crashed(thread: Thread, error: unknown): boolean {
+    this.counts.crashed++
+    const why = error === null ? 'it has ended itself' : describeError(error)
+    const failure = new GyreError('GYRE_WSGI_THREAD', `the thread of the application has crashed: ${why}`, error)
+    const job = this.jobs.get(thread.job)
+    if (job !== undefined) {
+      job.fail(failure)
+      return true
+    }
+    // Between requests, and before the first: so would the next one.
+    if (thread.served === 0) this.failToStart(failure)
+    else this.report(failure)
+    return thread.served > 0
+  }
+
+  /** Starts a thread in the place of one that has ended, unless that was done before. */
+  private keepNumber(thread: Thread): void {
+    for (const other of this.threads) if (other.index === thread.index) return
+    this.startThread(thread.index)
+  }
+
+  /** Tells the host of a failure that is no request's. */
+  private report(failure: GyreError): void {
+    this.kernel.spawn(failing(failure), { name: 'WSGI threads' })
+  }
+
+  private failToStart(error: unknown): void {
+    const failure = new GyreError(
+      'GYRE_WSGI_MODULE',
+      `${this.module} cannot be served: ${error === null ? 'the thread ended while it started' : describeError(error)}`,
+      error,
+    )
+    const first = this.startFailure === null
+    this.startFailure = failure
+    if (this.threads.size === 0) for (const job of this.jobs.values()) job.fail(failure)
+    // After the start nobody waits for `ready`: tell the host, once.
+    if (first && this.ready.ended) this.report(failure)
+  }
+
+  private *waitReady(): Coroutine<void> {
+    for (;;) {
+      if (this.startFailure !== null) throw this.startFailure
+      if (this.closing || ![...this.threads].some(({ loaded }) => !loaded)) return
+      yield* park(this.changed)
+    }
+  }
+
+  private startThread(index: number): void {
+    const thread = new Thread(this, index)
+    this.threads.add(thread)
+    if (this.limits.startTime === Infinity) return
+    const { deadlines, host } = this.kernel
+    const limit = new Deadline({
+      expired: () => {
+        if (thread.state === 'starting') thread.end()
+      },
+    })
+    deadlines.set(limit, host.now() + this.limits.startTime)
+  }
+
+  /** A new thread takes the place of one that is to end. */
+  private replace(thread: Thread): void {
+    if (!this.closing) this.startThread(thread.index)
+  }
+
+  /** Brings what a thread has put out to those whom it concerns. */
+  private deliver(thread: Thread): void {
+    const { reader } = thread
+    while (reader.peek()) {
+      const { kind } = reader
+      const job = this.jobs.get(reader.job)
+      const whole = kind === RECORD.answer || kind === RECORD.failure
+      if (job !== undefined && !whole) return job.news(thread)
+      if (whole || kind === RECORD.end) this.hasServed(thread)
+      if (job === undefined) reader.skip()
+      else if (kind === RECORD.answer) job.answered(reader.take())
+      else job.fail(hearFailure(reader.take()))
+    }
+  }
+
+  /** Counts a request; one that has served enough is replaced, and goes on until its successor is there. */
+  private hasServed(thread: Thread): void {
+    thread.served++
+    if (thread.served < (this.due.get(thread) ?? Infinity) || thread.state !== 'working') return
+    this.due.delete(thread)
+    this.counts.recycled++
+    this.replace(thread)
+  }
+
+  private threadOf(job: Job): Thread | undefined {
+    for (const thread of this.threads) if (thread.job === job.number) return thread
+    return undefined
+  }
+
+  private watch(job: Job, duration: number): void {
+    this.kernel.deadlines.set(job.deadline, this.kernel.host.now() + duration)
+  }
+
+  private unwatch(job: Job): void {
+    this.kernel.deadlines.cancel(job.deadline)
+  }
+}
+
+const HIGHEST_NUMBER = 0x3fff_ffff
+
+function* failing(error: GyreError): Coroutine<void> {
+  throw error
+}
