@@ -104,7 +104,10 @@ export const ERRORS = {
   GYRE_WSGI_CHUNK: app(500, 'The WSGI application gave a chunk that is not bytes.'),
   GYRE_WSGI_INPUT: app(500, 'wsgi.input was read in a way that it cannot be read in.'),
   GYRE_WSGI_LINT: app(500, 'One side of the WSGI interface broke a rule that lint() checks.'),
-  GYRE_WSGI_MODULE: app(500, 'The module of a WSGI application in threads cannot be loaded, or exports no application.'),
+  GYRE_WSGI_MODULE: app(
+    500,
+    'The module of a WSGI application in threads cannot be loaded, or exports no application.',
+  ),
   GYRE_WSGI_BUSY: app(503, 'No thread was free for the WSGI application within requestTime.'),
   GYRE_WSGI_THREAD: app(502, 'The thread that ran the WSGI application has crashed.'),
   GYRE_WSGI_TIMEOUT: app(504, 'The WSGI application was not done within requestTime; its thread was ended.'),

@@ -304,6 +304,10 @@ export const SIZES = {
   wsgiInput: 65_536,
   /** Room for one request that waits for a thread: its head, and its body where that is small. */
   wsgiSlot: 98_304,
+  /** Numbers of requests in threads begin again behind this one: it fits a word of shared memory. */
+  wsgiNumbers: 1_073_741_823,
+  /** Bytes in what V8 counts heaps in. */
+  megabyte: 1_048_576,
   /** Milliseconds in a second. */
   second: 1_000,
   /** Events taken from one epoll_wait. */

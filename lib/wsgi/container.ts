@@ -50,9 +50,7 @@ export function wsgi(app: WsgiApp, options: WsgiOptions = {}): Handler {
   }
   // A plain function where nothing has to be waited for, so that the common call costs no generator.
   return (request, response) =>
-    request.hasBody
-      ? serveBody(app, mount, settings, request, response)
-      : call(app, mount, request, response, null)
+    request.hasBody ? serveBody(app, mount, settings, request, response) : call(app, mount, request, response, null)
 }
 
 /** @throws GyreError `GYRE_WSGI_APP` */
@@ -101,7 +99,7 @@ function call(
 }
 
 function* send(result: unknown, starter: Starter, response: Response): Coroutine<void> {
-  let iterator: Iterator<unknown> | undefined
+  let iterator: Iterator<unknown, unknown> | undefined
   let exhausted = false
   try {
     yield* sendWritten(starter, response)

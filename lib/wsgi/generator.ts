@@ -114,10 +114,10 @@ const LAST_WORDS = 16
 
 /** Steps through an application: what it waits for is waited for here, and its chunks come out. */
 class AppSteps {
-  private readonly iterator: Iterator<unknown>
+  private readonly iterator: Iterator<unknown, unknown>
   private done = false
 
-  constructor(iterator: Iterator<unknown>) {
+  constructor(iterator: Iterator<unknown, unknown>) {
     this.iterator = iterator
   }
 

@@ -6,12 +6,12 @@ import { GyreError } from '../base/index.ts'
 /**
  * @throws GyreError `GYRE_WSGI_APP` for what is no iterable of chunks
  */
-export function iteratorOf(result: unknown): Iterator<unknown> {
+export function iteratorOf(result: unknown): Iterator<unknown, unknown> {
   disarm(result)
   // A string or bytes can be iterated too, one letter at a time, and are always a mistake.
   if (typeof result !== 'object' || result === null || result instanceof Uint8Array || !(Symbol.iterator in result))
     throw new GyreError('GYRE_WSGI_APP', 'an application returns an iterable of chunks, such as an array of buffers')
-  return (result as Iterable<unknown>)[Symbol.iterator]()
+  return (result as Iterable<unknown, unknown>)[Symbol.iterator]()
 }
 
 /** An async function is no application; if it fails, its promise must not end the process besides. */
@@ -30,7 +30,7 @@ export function closeOf(result: unknown): (() => void) | undefined {
  *
  * @param unfinished - its iterator, where that was not exhausted
  */
-export function closeResult(result: unknown, unfinished: Iterator<unknown> | undefined): void {
+export function closeResult(result: unknown, unfinished: Iterator<unknown, unknown> | undefined): void {
   const own = closeOf(result)
   if (own !== undefined) own.call(result)
   else unfinished?.return?.()

@@ -45,7 +45,10 @@ export interface ThreadedWsgi {
  */
 export function wsgiThreads(module: URL, options: WsgiOptions = {}): ThreadedWsgi {
   if (!(module instanceof URL))
-    throw new GyreError('GYRE_BAD_OPTION', 'wsgiThreads() needs the URL of a module: new URL("./app.js", import.meta.url)')
+    throw new GyreError(
+      'GYRE_BAD_OPTION',
+      'wsgiThreads() needs the URL of a module: new URL("./app.js", import.meta.url)',
+    )
   const settings = settingsOf(options)
   const kernel = homeKernel()
   const pool = new Pool(kernel, module.href, settings.limits, settings.multiprocess)

@@ -122,4 +122,3 @@ export class Job implements Expiring {
     thread.giveInput(piece)
   }
 }
-

@@ -100,8 +100,7 @@ export function hearHead(bytes: Buffer, start: number, end: number, response: Re
   const lines = latin1Text(bytes, start, end).split('\n')
   response.status = Number(lines[0])
   response.reason = lines[1]
-  for (let at = 2; at < lines.length; at += 2)
-    response.headers.append(lines[at] as string, lines[at + 1] as string)
+  for (let at = 2; at < lines.length; at += 2) response.headers.append(lines[at] as string, lines[at + 1] as string)
 }
 
 /** A failure on its way to the loop. */

@@ -5,7 +5,7 @@
  * A thread that could not load the application is not replaced: the next would fail in the same way. That is told
  * once, through `ready` or, where nobody waits for that, on standard error.
  */
-import { GyreError, describeError } from '../../base/index.ts'
+import { GyreError, SIZES, describeError } from '../../base/index.ts'
 import type { WsgiLimits } from '../../base/index.ts'
 import { Deadline, ParkingLot, park } from '../../kernel/index.ts'
 import type { Coroutine, Kernel, Task } from '../../kernel/index.ts'
@@ -91,7 +91,7 @@ export class Pool implements JobPool, ThreadKeeper {
       return undefined
     }
     // Never 0, which stands for none.
-    this.numbers = (this.numbers % HIGHEST_NUMBER) + 1
+    this.numbers = (this.numbers % SIZES.wsgiNumbers) + 1
     const job = new Job(this, this.numbers, slot, pull)
     if (!tellRequest(this.board.bytesOf(slot), job.number, request, held, length))
       throw new GyreError('GYRE_HEAD_TOO_LARGE', 'the head is too large for an application in threads')
@@ -289,8 +289,6 @@ export class Pool implements JobPool, ThreadKeeper {
     this.kernel.deadlines.cancel(job.deadline)
   }
 }
-
-const HIGHEST_NUMBER = 0x3fff_ffff
 
 function* failing(error: GyreError): Coroutine<void> {
   throw error

@@ -2,6 +2,7 @@
  * One thread, as the loop sees it: its start, its desk, its end.
  */
 import { Worker } from 'node:worker_threads'
+import { SIZES } from '../../base/index.ts'
 import type { WsgiLimits } from '../../base/index.ts'
 import type { Job } from './job.ts'
 import { BOARD, CLOCK, DESK, IDLENESS, INPUT, makeDesk, monotonic } from './mailbox.ts'
@@ -27,7 +28,6 @@ export interface ThreadKeeper {
 /** Where a thread is in its life. */
 export type ThreadState = 'starting' | 'working' | 'ending' | 'ended'
 
-const MEGABYTE = 1_048_576
 const WORKER = new URL('./worker.js', import.meta.url)
 
 export class Thread {
@@ -66,7 +66,7 @@ export class Thread {
     this.worker = new Worker(WORKER, {
       workerData,
       name: `wsgi ${index}`,
-      resourceLimits: { maxOldGenerationSizeMb: Math.ceil(keeper.limits.threadMemory / MEGABYTE) },
+      resourceLimits: { maxOldGenerationSizeMb: Math.ceil(keeper.limits.threadMemory / SIZES.megabyte) },
     })
     this.worker.on('message', (word: ThreadWord) => {
       if (word === 0) keeper.rung()

@@ -118,7 +118,12 @@ function serve(slot: number): void {
   ring()
 }
 
-function answer(job: number, input: WsgiInput, facts: Parameters<typeof environOf>[0], length: number | undefined): void {
+function answer(
+  job: number,
+  input: WsgiInput,
+  facts: Parameters<typeof environOf>[0],
+  length: number | undefined,
+): void {
   const head = new ThreadHead()
   const starter = new ThreadStarter(job, head)
   const result = app(environOf(facts, mount, input, length), starter.startResponse)
@@ -128,7 +133,7 @@ function answer(job: number, input: WsgiInput, facts: Parameters<typeof environO
     mustHaveStarted(starter)
     return starter.sendOnly(starter.cut(only))
   }
-  let iterator: Iterator<unknown> | undefined
+  let iterator: Iterator<unknown, unknown> | undefined
   let exhausted = false
   try {
     iterator = iteratorOf(result)
@@ -266,5 +271,6 @@ function waitUntil(job: number, holds: () => boolean): void {
 
 /** N1: whatever has ended the request unwinds its application, at its next chunk or read. */
 function mustNotBeAborted(job: number): void {
-  if (Atomics.load(desk, DESK.aborted) === job) throw new GyreError('GYRE_PEER_GONE', 'nobody waits for this answer any more')
+  if (Atomics.load(desk, DESK.aborted) === job)
+    throw new GyreError('GYRE_PEER_GONE', 'nobody waits for this answer any more')
 }

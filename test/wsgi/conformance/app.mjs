@@ -185,7 +185,8 @@ const SITUATIONS = {
       { [Symbol.iterator]: () => [bytes('a'), bytes('b')][Symbol.iterator]() },
       {
         get(target, name) {
-          if (![Symbol.iterator, 'close', 'length', Symbol.toStringTag].includes(name)) note(query.get('id'), String(name))
+          if (![Symbol.iterator, 'close', 'length', Symbol.toStringTag].includes(name))
+            note(query.get('id'), String(name))
           return target[name]
         },
       },
@@ -194,9 +195,10 @@ const SITUATIONS = {
   '/length'(_environ, start, query) {
     const write = start('200 OK', [...TEXT, ['Content-Length', query.get('announced')]])
     const body = bytes(query.get('body'))
-    if (query.get('how') !== 'write') return (function* () {
-      for (const byte of body) yield Buffer.of(byte)
-    })()
+    if (query.get('how') !== 'write')
+      return (function* () {
+        for (const byte of body) yield Buffer.of(byte)
+      })()
     try {
       write(body)
     } catch {
@@ -272,7 +274,11 @@ const SITUATIONS = {
     return { [Symbol.iterator]: () => upper, close: () => inner.close() }
   },
   '/url'(environ, start) {
-    const quote = (text) => text.replace(/[^A-Za-z0-9\-._~/]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`)
+    const quote = (text) =>
+      text.replace(
+        /[^A-Za-z0-9\-._~/]/g,
+        (char) => `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
+      )
     let url = `${environ['wsgi.url_scheme']}://`
     if (environ.HTTP_HOST) url += environ.HTTP_HOST
     else url += `${environ.SERVER_NAME}:${environ.SERVER_PORT}`
@@ -290,7 +296,10 @@ const SITUATIONS = {
 
 /** The steps of /input, as `read:2,readline,iterate`. */
 function readSteps(query) {
-  return query.get('do').split(',').map((step) => step.split(':'))
+  return query
+    .get('do')
+    .split(',')
+    .map((step) => step.split(':'))
 }
 
 /** Reads where reads answer at once. */
@@ -299,7 +308,8 @@ function read(environ, start, query) {
   const results = []
   for (const [method, size] of readSteps(query)) {
     if (method === 'iterate') results.push(...input)
-    else if (method === 'readlines') results.push(...(size === undefined ? input.readlines() : input.readlines(Number(size))))
+    else if (method === 'readlines')
+      results.push(...(size === undefined ? input.readlines() : input.readlines(Number(size))))
     else results.push(size === undefined ? input[method]() : input[method](Number(size)))
   }
   start('200 OK', TEXT)
@@ -312,7 +322,8 @@ function* readWaiting(environ, start, query) {
   const results = []
   for (const [method, size] of readSteps(query)) {
     if (method === 'iterate') yield* input.each((line) => void results.push(line))
-    else if (method === 'readlines') results.push(...(yield* size === undefined ? input.readlines() : input.readlines(Number(size))))
+    else if (method === 'readlines')
+      results.push(...(yield* size === undefined ? input.readlines() : input.readlines(Number(size))))
     else results.push(yield* size === undefined ? input[method]() : input[method](Number(size)))
   }
   start('200 OK', TEXT)
@@ -328,7 +339,14 @@ function makeApp(reading) {
     if (situation !== undefined) return situation(environ, start, query)
     const seen = shown(environ, given.length)
     start('200 OK', [['Content-Type', 'application/json']])
-    return [bytes(JSON.stringify(seen).replace(/[\u007f-\uffff]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`))]
+    return [
+      bytes(
+        JSON.stringify(seen).replace(
+          /[\u007f-\uffff]/g,
+          (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+        ),
+      ),
+    ]
   }
 }
 

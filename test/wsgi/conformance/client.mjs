@@ -66,11 +66,19 @@ function parse(whole, method, ended) {
       headers[name] = headers[name] === undefined ? value : `${headers[name]}|${value}`
     }
     const head = { status: Number(status), reason, headers }
-    if (method === 'HEAD' || status === '204' || status === '304') return { ...head, body: '', complete: true, framing: 'none' }
-    if (/chunked/i.test(headers['transfer-encoding'] ?? '')) return { ...head, ...parseChunks(text), framing: 'chunked' }
+    if (method === 'HEAD' || status === '204' || status === '304')
+      return { ...head, body: '', complete: true, framing: 'none' }
+    if (/chunked/i.test(headers['transfer-encoding'] ?? ''))
+      return { ...head, ...parseChunks(text), framing: 'chunked' }
     if (headers['content-length'] !== undefined) {
       const length = Number(headers['content-length'])
-      return { ...head, body: text.slice(0, length), complete: text.length >= length, rest: text.slice(length), framing: 'length' }
+      return {
+        ...head,
+        body: text.slice(0, length),
+        complete: text.length >= length,
+        rest: text.slice(length),
+        framing: 'length',
+      }
     }
     return { ...head, body: text, complete: ended, framing: 'close' }
   }
@@ -78,7 +86,7 @@ function parse(whole, method, ended) {
 
 function parseChunks(text) {
   let body = ''
-  for (let at = 0; ; ) {
+  for (let at = 0; ;) {
     const line = text.indexOf('\r\n', at)
     if (line < 0) return { body, complete: false }
     const size = Number.parseInt(text.slice(at, line), 16)

@@ -44,7 +44,10 @@ export class Probe {
   }
 
   async log(id) {
-    return (await this.get(`/log?id=${id}`)).body.trimEnd().split('\n').filter((line) => line !== '')
+    return (await this.get(`/log?id=${id}`)).body
+      .trimEnd()
+      .split('\n')
+      .filter((line) => line !== '')
   }
 
   /** Waits until something was noted. */
@@ -71,7 +74,10 @@ async function raises(probe, cases) {
   for (const name of cases) {
     const { status, body, headers } = await probe.get(`/wrong?case=${name}`)
     expect(headers['x-evil'] === undefined, `${name}: a header was smuggled in`)
-    expect(status === 200 && body === 'raised', `${name}: ${body === 'accepted' ? 'was accepted' : `${status} ${body.slice(0, 60)}`}`)
+    expect(
+      status === 200 && body === 'raised',
+      `${name}: ${body === 'accepted' ? 'was accepted' : `${status} ${body.slice(0, 60)}`}`,
+    )
   }
 }
 
@@ -110,7 +116,8 @@ export const RULES = {
   async W5(probe) {
     const { strings } = await probe.environ('/%C3%A9%E2%82%AC', { fields: ['X-Obs: \u00e9'] })
     same([strings.PATH_INFO, strings.HTTP_X_OBS], ['/\u00c3\u00a9\u00e2\u0082\u00ac', '\u00e9'], 'bytes as characters')
-    for (const [key, value] of Object.entries(strings)) expect(!/[^\u0000-\u00ff]/.test(value), `${key} is no native string`)
+    for (const [key, value] of Object.entries(strings))
+      expect(!/[^\u0000-\u00ff]/.test(value), `${key} is no native string`)
   },
   async W6(probe) {
     const fields = ['X-Some-Thing: 1', 'Content-Type: text/x', 'X-Forged: honest', 'X_Forged: evil']
@@ -123,10 +130,15 @@ export const RULES = {
   async W7(probe) {
     const { version, strings, input, errors, flags } = await probe.environ()
     same([version, strings['wsgi.url_scheme'], input, errors], [[1, 0], 'http', true, true], 'wsgi.*')
-    expect(flags.every((flag) => typeof flag === 'boolean'), 'flags are no booleans')
+    expect(
+      flags.every((flag) => typeof flag === 'boolean'),
+      'flags are no booleans',
+    )
   },
   async W8(probe) {
-    const strange = (await probe.environ()).keys.filter((key) => !/^([A-Z][A-Z0-9_]*|[a-z][a-z0-9_]*\.[a-z0-9_.]+)$/.test(key))
+    const strange = (await probe.environ()).keys.filter(
+      (key) => !/^([A-Z][A-Z0-9_]*|[a-z][a-z0-9_]*\.[a-z0-9_.]+)$/.test(key),
+    )
     same(strange, [], 'keys')
   },
   async W9(probe) {
@@ -146,7 +158,16 @@ export const RULES = {
     same((await probe.get('/write')).body, 'abcd', 'what was written')
   },
   async W12(probe) {
-    await raises(probe, ['no-reason', 'number', 'status-crlf', 'name-space', 'name-colon', 'value-crlf', 'value-lf', 'value-control'])
+    await raises(probe, [
+      'no-reason',
+      'number',
+      'status-crlf',
+      'name-space',
+      'name-colon',
+      'value-crlf',
+      'value-lf',
+      'value-control',
+    ])
   },
   async W13(probe) {
     await raises(probe, ['connection', 'transfer-encoding', 'upgrade', 'keep-alive'])
@@ -157,7 +178,11 @@ export const RULES = {
   },
   async W15(probe) {
     const replaced = await probe.get('/replace')
-    same([replaced.status, replaced.reason, replaced.body, replaced.headers['x-first']], [502, 'Sorry', 'sorry', undefined], 'replaced')
+    same(
+      [replaced.status, replaced.reason, replaced.body, replaced.headers['x-first']],
+      [502, 'Sorry', 'sorry', undefined],
+      'replaced',
+    )
     const id = newId()
     const late = await probe.get(`/late?id=${id}`)
     expect(late.text.includes('sent') && !late.text.includes('never'), 'after the head was sent the iteration went on')
@@ -223,12 +248,20 @@ export const RULES = {
     const several = await probe.get('/several')
     same([several.body, several.complete], ['abc', true], 'several chunks')
     const old = await probe.get('/several', { version: '1.0' })
-    same([old.body, old.complete, old.headers['transfer-encoding']], ['abc', true, undefined], 'several chunks to HTTP/1.0')
+    same(
+      [old.body, old.complete, old.headers['transfer-encoding']],
+      ['abc', true, undefined],
+      'several chunks to HTTP/1.0',
+    )
   },
   async W25(probe) {
     expect((await probe.get('/one')).headers.date, 'there is no Date')
     const { headers } = await probe.get('/own-date')
-    same([headers.date, headers.server], ['Thu, 01 Jan 1970 00:00:00 GMT', 'its own'], "the application's Date and Server")
+    same(
+      [headers.date, headers.server],
+      ['Thu, 01 Jan 1970 00:00:00 GMT', 'its own'],
+      "the application's Date and Server",
+    )
   },
   async W26(probe) {
     const head = (version) =>
@@ -264,7 +297,10 @@ export const RULES = {
     expect(early.status === 500, `an error before the head: ${early.status}`)
     expect(!early.body.includes('a secret'), 'the message of the error is shown to the client')
     const late = await probe.get('/raise-late')
-    expect(late.text.includes('begun') && !(late.complete && late.framing !== 'close'), 'an error after the head ends as if all were well')
+    expect(
+      late.text.includes('begun') && !(late.complete && late.framing !== 'close'),
+      'an error after the head ends as if all were well',
+    )
   },
   async W30(probe) {
     const { flags } = await probe.environ()
@@ -281,7 +317,10 @@ export const RULES = {
     if (body === 'absen') return
     same(body, '23456', 'the file from where it stood, as far as Content-Length')
     const words = await probe.log(id)
-    expect(words.at(-1) === 'close' && words.filter((word) => word === 'close').length === 1, `the file was not closed: ${show(words)}`)
+    expect(
+      words.at(-1) === 'close' && words.filter((word) => word === 'close').length === 1,
+      `the file was not closed: ${show(words)}`,
+    )
   },
   async W32(probe) {
     const id = newId()
@@ -291,7 +330,11 @@ export const RULES = {
   },
   async W33(probe) {
     for (const path of ['/url', '/url?a=b%20c&d', '/url?'])
-      same((await probe.get(path)).body, `http://${probe.authority}${probe.prefix}${path.replace(/\?$/, '')}`, 'the URL')
+      same(
+        (await probe.get(path)).body,
+        `http://${probe.authority}${probe.prefix}${path.replace(/\?$/, '')}`,
+        'the URL',
+      )
     const bare = await probe.raw(`GET ${probe.prefix}/url HTTP/1.0\r\n\r\n`)
     expect(/^http:\/\/[^/:]+(:\d+)?\//.test(bare.body), `without Host: ${bare.body}`)
   },

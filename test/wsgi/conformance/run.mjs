@@ -32,7 +32,8 @@ async function start(way) {
 const targets = []
 if (values.url !== undefined) targets.push({ name: values.url, url: values.url, stop: () => undefined })
 else
-  for (const name of (values.only ?? 'inline,generator,threads,one-thread').split(',')) targets.push({ name, ...(await start(name)) })
+  for (const name of (values.only ?? 'inline,generator,threads,one-thread').split(','))
+    targets.push({ name, ...(await start(name)) })
 
 let failures = 0
 console.log(`     ${targets.map(({ name }) => name.padEnd(12)).join(' ')}`)
