@@ -306,6 +306,8 @@ export const SIZES = {
   wsgiSlot: 98_304,
   /** Numbers of requests in threads begin again behind this one: it fits a word of shared memory. */
   wsgiNumbers: 1_073_741_823,
+  /** A thread that has claimed a request and not said so yet is looked at again after so many milliseconds. */
+  wsgiSecondLook: 10,
   /** Bytes in what V8 counts heaps in. */
   megabyte: 1_048_576,
   /** Milliseconds in a second. */

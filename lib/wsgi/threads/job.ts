@@ -32,6 +32,7 @@ export class Job implements Expiring {
   private readonly pull: Pull | null
   private rest: Buffer = NOTHING
   private answer: Buffer | null = null
+  private readonly parts: Buffer[] = []
   private failure: unknown = null
 
   /** @param pull - brings the body that was not told with the request */
@@ -86,8 +87,11 @@ export class Job implements Expiring {
         hearHead(bytes, 0, bytes.length, response)
         return false
       }
+      case RECORD.part:
+        this.parts.push(reader.take())
+        return false
       case RECORD.chunk:
-        yield* response.write(reader.take())
+        yield* response.write(this.joined(reader.take()))
         return false
       case RECORD.wantInput:
         reader.skip()
@@ -100,6 +104,11 @@ export class Job implements Expiring {
         response.end()
         return true
     }
+  }
+
+  /** A chunk goes out as the application has given it, however many records it came in. */
+  private joined(last: Buffer): Buffer {
+    return this.parts.length === 0 ? last : Buffer.concat([...this.parts.splice(0), last])
   }
 
   private sendWhole(bytes: Buffer, response: Response): void {

@@ -160,6 +160,11 @@ export class Board {
     Atomics.store(this.words, this.states + slot, SLOT.free)
   }
 
+  /** For the loop: whether a thread has claimed a slot and not given it back. */
+  isTaken(slot: number, thread: number): boolean {
+    return Atomics.load(this.words, this.states + slot) === SLOT.taken + thread
+  }
+
   /** For the loop: gives back what a dead thread had not. */
   giveBackOf(thread: number): void {
     for (let slot = 0; slot < this.slotCount; slot++)

@@ -51,7 +51,10 @@ export class Pool implements JobPool, ThreadKeeper {
   private readonly jobs = new Map<number, Job>()
   private readonly changed = new ParkingLot('the threads of a WSGI application')
   private readonly due = new WeakMap<Thread, number>()
+  /** Numbers of the requests that were laid into the slots last. */
+  private readonly owners: number[] = []
   private numbers = 0
+  private threadNumbers = 0
   private closing = false
   private startFailure: GyreError | null = null
   private readonly counts = { refused: 0, timedOut: 0, crashed: 0, recycled: 0 }
@@ -96,6 +99,7 @@ export class Pool implements JobPool, ThreadKeeper {
     if (!tellRequest(this.board.bytesOf(slot), job.number, request, held, length))
       throw new GyreError('GYRE_HEAD_TOO_LARGE', 'the head is too large for an application in threads')
     this.jobs.set(job.number, job)
+    this.owners[slot] = job.number
     if (this.limits.requestTime < Infinity) this.watch(job, this.limits.requestTime)
     this.board.publish(slot)
     for (const thread of this.threads) if (thread.tryWake()) break
@@ -105,7 +109,7 @@ export class Pool implements JobPool, ThreadKeeper {
   /** The task of a request is over: by its answer, or by whatever has ended it before. */
   finish(job: Job, answered: boolean): void {
     this.jobs.delete(job.number)
-    if (answered || this.board.drop(job.slot)) this.unwatch(job)
+    if (answered || this.tryDrop(job)) this.unwatch(job)
     else {
       // The thread is told, and watched until it has unwound: it may never look.
       const thread = this.threadOf(job)
@@ -122,7 +126,9 @@ export class Pool implements JobPool, ThreadKeeper {
     const thread = this.threadOf(job)
     if (thread === undefined) {
       // Still in the queue: whoever waits so long may as well come again.
-      if (this.jobs.has(job.number) && this.board.drop(job.slot)) job.fail(new GyreError('GYRE_WSGI_BUSY'))
+      if (!this.jobs.has(job.number)) return
+      if (this.tryDrop(job)) job.fail(new GyreError('GYRE_WSGI_BUSY'))
+      else this.watch(job, SIZES.wsgiSecondLook)
       return
     }
     const left = this.limits.requestTime - thread.age
@@ -178,20 +184,22 @@ export class Pool implements JobPool, ThreadKeeper {
   ended(thread: Thread, error: unknown): void {
     this.deliver(thread)
     this.threads.delete(thread)
-    this.board.giveBackOf(thread.index)
+    const job = this.jobOf(thread)
+    this.board.giveBackOf(thread.number)
     if (!this.closing) {
-      if (!thread.loaded) this.failToStart(error)
-      else if (thread.dismissed || this.crashed(thread, error)) this.keepNumber(thread)
+      // One that has a request has loaded the application, even if it died before its word of that was heard.
+      if (!thread.loaded && job === undefined) this.failToStart(error)
+      else if (thread.dismissed || this.crashed(thread, job, error)) this.keepCount(thread)
     }
+    if (this.threads.size === 0) this.failAll()
     this.changed.wakeAll()
   }
 
   /** A thread has ended unasked. @returns whether another one is worth a try */
-  private crashed(thread: Thread, error: unknown): boolean {
+  private crashed(thread: Thread, job: Job | undefined, error: unknown): boolean {
     this.counts.crashed++
     const why = error === null ? 'it has ended itself' : describeError(error)
     const failure = new GyreError('GYRE_WSGI_THREAD', `the thread of the application has crashed: ${why}`, error)
-    const job = this.jobs.get(thread.job)
     if (job !== undefined) {
       job.fail(failure)
       return true
@@ -203,7 +211,7 @@ export class Pool implements JobPool, ThreadKeeper {
   }
 
   /** Starts a thread in the place of one that has ended, unless that was done before. */
-  private keepNumber(thread: Thread): void {
+  private keepCount(thread: Thread): void {
     for (const other of this.threads) if (other.index === thread.index) return
     this.startThread(thread.index)
   }
@@ -221,9 +229,16 @@ export class Pool implements JobPool, ThreadKeeper {
     )
     const first = this.startFailure === null
     this.startFailure = failure
-    if (this.threads.size === 0) for (const job of this.jobs.values()) job.fail(failure)
     // After the start nobody waits for `ready`: tell the host, once.
     if (first && this.ready.ended) this.report(failure)
+  }
+
+  /** There is nobody left who could answer. */
+  private failAll(): void {
+    const failure = this.closing
+      ? new GyreError('GYRE_SHUTDOWN')
+      : (this.startFailure ?? new GyreError('GYRE_WSGI_THREAD'))
+    for (const job of this.jobs.values()) job.fail(failure)
   }
 
   private *waitReady(): Coroutine<void> {
@@ -235,7 +250,7 @@ export class Pool implements JobPool, ThreadKeeper {
   }
 
   private startThread(index: number): void {
-    const thread = new Thread(this, index)
+    const thread = new Thread(this, index, ++this.threadNumbers)
     this.threads.add(thread)
     if (this.limits.startTime === Infinity) return
     const { deadlines, host } = this.kernel
@@ -274,6 +289,23 @@ export class Pool implements JobPool, ThreadKeeper {
     this.due.delete(thread)
     this.counts.recycled++
     this.replace(thread)
+  }
+
+  /** The request that a thread works on, or is about to. */
+  private jobOf(thread: Thread): Job | undefined {
+    for (const job of this.jobs.values())
+      if (job.number === thread.job || (this.owns(job) && this.board.isTaken(job.slot, thread.number))) return job
+    return undefined
+  }
+
+  /** Takes a request back that no thread has claimed. @returns whether it was so */
+  private tryDrop(job: Job): boolean {
+    return this.owns(job) && this.board.drop(job.slot)
+  }
+
+  /** Whether the slot of a request was not given to a later one. */
+  private owns(job: Job): boolean {
+    return this.owners[job.slot] === job.number
   }
 
   private threadOf(job: Job): Thread | undefined {

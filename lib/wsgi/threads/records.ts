@@ -10,6 +10,8 @@ export const RECORD = {
   head: 1,
   chunk: 2,
   end: 3,
+  /** The beginning of a chunk that is larger than a record. */
+  part: 7,
   /** A whole answer: the length of its head as a word, the head, the body. */
   answer: 4,
   /** The application has failed. */

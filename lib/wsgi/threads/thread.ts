@@ -31,7 +31,9 @@ export type ThreadState = 'starting' | 'working' | 'ending' | 'ended'
 const WORKER = new URL('./worker.js', import.meta.url)
 
 export class Thread {
+  /** Its place in the pool, which its successor takes over; its number is its own. */
   readonly index: number
+  readonly number: number
   readonly reader: RecordReader
   state: ThreadState = 'starting'
   /** Whether its application was ever loaded. */
@@ -47,16 +49,17 @@ export class Thread {
   private readonly keeper: ThreadKeeper
   private failure: unknown = null
 
-  constructor(keeper: ThreadKeeper, index: number) {
+  constructor(keeper: ThreadKeeper, index: number, number: number) {
     const memory = makeDesk()
     this.keeper = keeper
     this.index = index
+    this.number = number
     this.desk = new Int32Array(memory.words)
     this.clock = new Float64Array(memory.clock)
     this.inputArea = Buffer.from(memory.input)
     this.reader = new RecordReader(this.desk, memory.output)
     const workerData: ThreadData = {
-      thread: index,
+      thread: number,
       module: keeper.module,
       board: keeper.memory,
       desk: memory,

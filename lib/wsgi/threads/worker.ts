@@ -190,8 +190,10 @@ class ThreadStarter extends Starter {
   /** Sends a chunk, and the head before the first. */
   send(chunk: Uint8Array): void {
     this.sendHead()
-    for (let at = 0; at < chunk.length; at += output.longest)
-      put(this.job, RECORD.chunk, [chunk.subarray(at, at + output.longest)])
+    let at = 0
+    for (; chunk.length - at > output.longest; at += output.longest)
+      put(this.job, RECORD.part, [chunk.subarray(at, at + output.longest)])
+    put(this.job, RECORD.chunk, [chunk.subarray(at)])
     ring()
   }
 
