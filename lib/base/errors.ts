@@ -143,6 +143,8 @@ export const ERRORS = {
   // Shutting down
   GYRE_SHUTDOWN: { status: 503, blame: 'server', text: 'The server shut down before the handler was done.' },
 
+  GYRE_NOT_SERVED: { status: 0, blame: 'server', text: 'The connection ended before the turn of this request came.' },
+
   // Setting up
   GYRE_UNSAFE_LIMITS: operator('Limits were set so that one of them protects nothing any more.'),
   GYRE_BAD_OPTION: operator('An option is unknown or out of its range.'),

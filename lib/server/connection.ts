@@ -107,6 +107,11 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
           yield* park(stream.readable)
           next = reader.next()
         }
+        if (next === MORE) {
+          // The loop may have been busy while the time ran out, and a request be waiting to be seen.
+          yield* giveWay()
+          next = reader.next()
+        }
         if (next === MORE) return yield* this.leaveIdle()
         if (next === ENDED) return this.endedByClient()
         if (next instanceof GyreError) return yield* this.refuse(next)
@@ -127,9 +132,8 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
 
   /** Its task has ended, by itself or because the kernel has dropped it. */
   ended(task: Task): void {
-    const { cancelledBy } = task
+    this.exchange?.settle()
     if (this.state !== 'closed') this.close()
-    this.exchange?.dropped(cancelledBy)
     this.server.connectionEnded(task, this.address)
   }
 
@@ -176,6 +180,7 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
   private *end(head: RequestHead): Coroutine<void> {
     if (this.stream.closed || this.state === 'upgraded') return
     this.advance('lastAnswered')
+    this.settleAhead()
     // Where the client has asked for the end it sends nothing more; else something may be on its way.
     yield* this.linger(head.keepAlive || head.framing !== 'none')
   }
@@ -224,7 +229,7 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
 
   /** Requests that came together with the last one, and that nobody will answer. */
   private settleAhead(): void {
-    const code = this.stream.peerEnded ? 'GYRE_PEER_GONE' : 'GYRE_SHUTDOWN'
+    const code = this.stream.peerEnded ? 'GYRE_PEER_GONE' : 'GYRE_NOT_SERVED'
     for (const head of this.reader.takeAllAhead()) {
       this.server.tally.requests++
       this.settleHead(new GyreError(code), head, 0)
@@ -262,8 +267,6 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
   }
 
   private close(): void {
-    // An answer that was begun and not finished must not look whole (W29).
-    if (this.exchange !== null) this.stream.reset()
     this.outlet.tryFlush()
     this.settleAhead()
     if (this.state !== 'closed') this.advance('ended')

@@ -10,7 +10,7 @@ import { GyreError, statusOf } from '../base/index.ts'
 import type { Limits } from '../base/index.ts'
 import type { ByteStream } from '../io/index.ts'
 import { Cancelled, currentTask } from '../kernel/index.ts'
-import type { Coroutine, InnerScope, Kernel, Meter, Scope } from '../kernel/index.ts'
+import type { Coroutine, InnerScope, Kernel, Meter } from '../kernel/index.ts'
 import { interimHead } from '../protocol/index.ts'
 import type { RequestHead, ResponseFields } from '../protocol/index.ts'
 import { finish } from './handler.ts'
@@ -72,6 +72,8 @@ export class Exchange implements BodyPort, ResponseSink, Settlement {
   private gone = false
   /** True once the connection has left HTTP. */
   private left = false
+  /** True when an answer is out, from its head to its end. */
+  private whole = false
 
   constructor(port: ExchangePort, head: RequestHead) {
     const { server } = port
@@ -153,6 +155,7 @@ export class Exchange implements BodyPort, ResponseSink, Settlement {
             if (outlet.pending) yield* outlet.flush()
           }
         }
+        this.whole = true
         this.outcome = 'ok'
       } catch (error) {
         keep = yield* this.failed(error)
@@ -177,20 +180,14 @@ export class Exchange implements BodyPort, ResponseSink, Settlement {
     this.scope?.cancel('the client has gone')
   }
 
-  /** Its task was dropped, because it went on waiting after a cancel and its grace. */
-  dropped(cancelledBy: Scope | null): void {
-    const late = cancelledBy !== null && cancelledBy === this.scope && !this.gone
-    this.error = new GyreError(this.gone ? 'GYRE_PEER_GONE' : late ? 'GYRE_HANDLER_TIMEOUT' : 'GYRE_SHUTDOWN')
-    this.outcome = outcomeOf(this.error, 0)
-    this.failedIn = this.phase
-    this.settle()
-  }
-
   /** Counts it and writes it down: once, by its own end or by that of its connection. */
   settle(): void {
     const { port, outgoing } = this
     if (port.exchange !== this) return
     port.exchange = null
+    if (this.outcome === 'failed' && this.error === null) this.dropped()
+    // No fake clean end: the client must see that the answer is not whole (W29).
+    if (outgoing.begun && !this.whole) port.stream.reset()
     // A step that took too long is told of when it is over, and so may be its request.
     if (this.limit.stallTime < Infinity) port.recent = this.request
     this.response.stage = 'ended'
@@ -201,6 +198,14 @@ export class Exchange implements BodyPort, ResponseSink, Settlement {
     if (!requestFinish.hasSubscribers) return
     const { outcome, status, bytesIn, bytesOut } = this
     requestFinish.publish({ ...this.message(), outcome, status, bytesIn, bytesOut } satisfies FinishMessage)
+  }
+
+  /** Its task was dropped, because it went on waiting after a cancel and its grace: what has cancelled it is the cause. */
+  private dropped(): void {
+    const cancelled = (this.scope?.cancelled ?? null) !== null
+    this.error = new GyreError(this.gone ? 'GYRE_PEER_GONE' : cancelled ? 'GYRE_HANDLER_TIMEOUT' : 'GYRE_SHUTDOWN')
+    this.outcome = outcomeOf(this.error, 0)
+    this.failedIn = this.phase
   }
 
   private message(): RequestMessage {
@@ -322,20 +327,15 @@ export class Exchange implements BodyPort, ResponseSink, Settlement {
     // A client that leaves, and an answer that the handler chose to throw, are no news.
     if (this.outcome !== 'ok' && !this.gone) port.server.report(error, status, port, this.request)
     try {
-      if (outgoing.begun) {
-        // No fake clean end: the client must see that the answer is not whole.
-        port.stream.reset()
-        return false
-      }
-      // The client has gone, or reads nothing: there is nobody to answer.
-      if (status === 0) return false
+      // It is too late for another answer; or the client has gone, or reads nothing.
+      if (outgoing.begun || status === 0) return false
       this.response.status = status
       const keep = yield* outgoing.fail(status, error)
       yield* port.outlet.flush()
+      this.whole = true
       return keep
     } catch {
       // The first error is the one that counts.
-      port.stream.reset()
       return false
     }
   }

@@ -93,6 +93,7 @@ const SPECIAL: Partial<Record<ErrorCode, Outcome>> = {
   GYRE_WRITE_TIMEOUT: 'timedOut',
   GYRE_WRITE_TOO_SLOW: 'timedOut',
   GYRE_SHUTDOWN: 'cut',
+  GYRE_NOT_SERVED: 'cut',
 }
 
 const SERVER_ERROR = 500

@@ -47,7 +47,7 @@ test('slow code has loop time, one who waits for its turn queued time, a slow cl
   const of = (path: string): AccessRecord => records.find(({ target }) => target === path) as AccessRecord
   expect(of('/busy').loop?.loopTime).toBeGreaterThanOrEqual(195)
   expect(of('/busy').loop?.longestStep).toBeGreaterThanOrEqual(149)
-  expect(of('/busy').loop?.longestStep).toBeLessThan(195)
+  expect(of('/busy').loop?.longestStep).toBeLessThan(of('/busy').loop?.loopTime ?? 0)
   expect(of('/busy').loop?.steps).toBeGreaterThanOrEqual(3)
   expect(of('/queued').loop?.queuedTime).toBeGreaterThan(140)
   expect(of('/queued').loop?.loopTime).toBeLessThan(50)

@@ -18,12 +18,12 @@ describe('lowest rates', () => {
         yield* request.bytes()
       },
       {
-        limits: { bodyIdleTime: 150, bodyRate: 1000, lingerTime: 50 },
+        limits: { bodyIdleTime: 500, bodyRate: 1000, lingerTime: 50 },
       },
     )
     const client = await connect()
     client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n')
-    for (let sent = 0; sent < 40 && !client.ended; sent++) {
+    for (let sent = 0; sent < 150 && !client.ended; sent++) {
       client.send('x')
       await wait(20)
     }
@@ -122,7 +122,8 @@ test('requestsPerConnection: the last answer says close', async () => {
     undefined,
     'close',
   ])
-  expect(server.statistics().requests).toBe(3)
+  // Those behind it came, and are told of as not served.
+  expect(server.statistics()).toMatchObject({ requests: 5, outcomes: { ok: 3, cut: 2 } })
 })
 
 describe('handlerTime', () => {
