@@ -78,7 +78,6 @@ describe('inject', () => {
     expect((await inject(server, { method: 'get' })).status).toBe(400)
     expect(events).toEqual([
       'GYRE_HANDLER_FAILED',
-      'GYRE_HANDLER_FAILED',
       'GYRE_TARGET_TOO_LONG',
       'GYRE_MALFORMED_HEAD',
     ])
