@@ -2,19 +2,21 @@
  * A periodic job: a beat every 20 ms that does not drift, whose rounds never overlap. A round that fails
  * does not end it.
  */
-import { every, run, sleep } from 'gyre'
+import { Event, every, run, sleep } from 'gyre'
 
 let round = 0
+const finished = new Event()
 const heart = every(20, function* () {
   round++
+  if (round === 4) heart.stop() // this round goes on, and no other comes
   console.log(`round ${round} begins`)
   yield* sleep(round === 2 ? 30 : 1) // the second takes longer than the interval
   console.log(`round ${round} ends`)
+  if (round === 4) finished.set()
 })
 
 await run(function* () {
   heart.start()
-  while (round < 4) yield* sleep(5)
-  heart.stop()
+  yield* finished.wait()
   console.log('stopped')
 })

@@ -173,8 +173,10 @@ function* serverHandshake(options: TlsOptions): Coroutine<Handshake> {
     })
     const fail = (error: Error): void => failed(handshakeError('GYRE_TLS_HANDSHAKE', 'with a client', error))
     server.once('secureConnection', (secure) => {
-      if (secure.authorized || !mustBeAuthorized) done(secure)
-      else fail(new Error(`its certificate is missing or not trusted (${String(secure.authorizationError)})`))
+      if (secure.authorized || !mustBeAuthorized) return done(secure)
+      // Until the task has destroyed it: an error that nobody listens to ends the process.
+      secure.on('error', () => undefined)
+      fail(new Error(`its certificate is missing or not trusted (${String(secure.authorizationError)})`))
     })
     server.once('tlsClientError', fail)
     server.emit('connection', socket)

@@ -88,10 +88,7 @@ describe('examples of io', () => {
 
   test('04-periodic', async () => {
     const rounds = [1, 2, 3, 4].flatMap((round) => [`round ${round} begins`, `round ${round} ends`])
-    const lines = await linesOf('04-periodic')
-    // It may be stopped in the middle of the last round.
-    expect(lines.at(-1)).toBe('stopped')
-    expect(lines.slice(0, 7)).toEqual(rounds.slice(0, 7))
+    expect(await linesOf('04-periodic')).toEqual([...rounds, 'stopped'])
   })
 
   test.each([
