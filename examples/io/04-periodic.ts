@@ -8,7 +8,6 @@ let round = 0
 const finished = new Event()
 const heart = every(20, function* () {
   round++
-  if (round === 4) heart.stop() // this round goes on, and no other comes
   console.log(`round ${round} begins`)
   yield* sleep(round === 2 ? 30 : 1) // the second takes longer than the interval
   console.log(`round ${round} ends`)
@@ -18,5 +17,6 @@ const heart = every(20, function* () {
 await run(function* () {
   heart.start()
   yield* finished.wait()
+  heart.stop()
   console.log('stopped')
 })
