@@ -13,8 +13,8 @@ export function descriptors(): number {
   return readdirSync('/proc/self/fd').length
 }
 
-/** Pauses before a cancel, in milliseconds, where turns alone do not bring the work to its end. */
-const PAUSES = [1, 2, 5, 10, 20]
+/** Pauses before a cancel, in milliseconds, where turns alone do not bring the work to its end; no longer ones than needed. */
+const PAUSES = [1, 2, 5, 10, 20, 100, 500, 2500]
 
 /**
  * Runs work again and again, and cancels it after one turn, two turns, and so on, until it comes to its end.
@@ -36,6 +36,7 @@ export async function cancelEverywhere(
     })
   for (const pause of PAUSES) waits.push(() => sleep(pause) as Coroutine<void>)
   for (const wait of waits) {
+    if (counts.done > 2) break
     await run(function* () {
       const task = spawn(work)
       yield* wait()
