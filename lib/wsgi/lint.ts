@@ -208,7 +208,7 @@ export function lintMiddleware(middleware: Middleware): Middleware {
     return (environ, startResponse) => {
       inner = null
       const outer = lint(wrapped)(environ, startResponse)
-      return new Flow(outer, inner)
+      return new Flow(outer, () => inner)
     }
   }
 }
@@ -244,15 +244,15 @@ class Watched implements Iterable<Uint8Array>, Iterator<Uint8Array> {
 /** The outer iterable, compared with the inner one. */
 class Flow implements Iterable<Uint8Array>, Iterator<Uint8Array> {
   private readonly outer: WsgiResult
-  private readonly inner: Watched | null
+  private readonly innerOf: () => Watched | null
   private iterator: Iterator<Uint8Array> | null = null
 
-  constructor(outer: WsgiResult, inner: Watched | null) {
+  constructor(outer: WsgiResult, innerOf: () => Watched | null) {
     //# ## Middleware
     //# W32: it returns at once: it reads nothing of the inner iterable before it is iterated itself.
-    must(inner === null || inner.pulled === 0, 'middleware reads the inner iterable before it returns its own')
+    must((innerOf()?.pulled ?? 0) === 0, 'middleware reads the inner iterable before it returns its own')
     this.outer = outer
-    this.inner = inner
+    this.innerOf = innerOf
   }
 
   [Symbol.iterator](): this {
@@ -261,16 +261,19 @@ class Flow implements Iterable<Uint8Array>, Iterator<Uint8Array> {
   }
 
   next(): IteratorResult<Uint8Array> {
-    const before = this.inner?.pulled ?? 0
+    const before = this.innerOf()?.pulled ?? 0
     const step = (this.iterator as Iterator<Uint8Array>).next()
     //# W32: it yields at least once for each inner chunk, an empty chunk where it must wait for more.
-    must((this.inner?.pulled ?? 0) - before <= 1, 'middleware holds chunks back: it must yield for each inner chunk')
+    must(
+      (this.innerOf()?.pulled ?? 0) - before <= 1,
+      'middleware holds chunks back: it must yield for each inner chunk',
+    )
     return step
   }
 
   close(): void {
     this.outer.close?.()
     //# W32: it calls close of the inner iterable.
-    must(this.inner === null || this.inner.closed, 'middleware does not close the inner iterable')
+    must(this.innerOf()?.closed ?? true, 'middleware does not close the inner iterable')
   }
 }

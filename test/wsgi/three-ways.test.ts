@@ -18,7 +18,7 @@ const token = fc.string({ unit: fc.constantFrom('a', 'B', '-', '1'), minLength: 
 const plan = fc.record({
   how: fc.constantFrom('one', 'one', 'none', 'write', 'both', 'yield', 'yield', 'throw', 'bad-status'),
   status: fc.constantFrom('200 OK', '201 Made', '404 No Such', '204 No Content', '304 Not Modified', '500 Oh'),
-  chunks: fc.array(fc.oneof(text, fc.constant('z'.repeat(30_000))), { maxLength: 4 }),
+  chunks: fc.array(fc.oneof(text, fc.constantFrom(30_000, 200_000)), { maxLength: 4 }),
   fields: fc.array(
     fc.tuple(
       token.map((name) => `X-${name}`),
@@ -94,6 +94,7 @@ test('500 generated requests are answered identically, byte for byte', async () 
     )
     expect(answers[1], `generator: ${bytes.slice(0, 500)}`).toBe(answers[0])
     expect(answers[2], `threads: ${bytes.slice(0, 500)}`).toBe(answers[0])
+    expect(answers[0]).not.toContain('414 URI Too Long')
     if (answers[0]?.startsWith('HTTP/1.1 2')) good++
   }
   expect(good).toBeGreaterThan(150)
