@@ -61,7 +61,7 @@ export interface Certificates {
   /**
    * Reads the files again.
    *
-   * @returns what puts them to use for new connections
+   * @returns what puts them to use for new connections, unless a later read already has
    * @throws GyreError `GYRE_TLS_CERTIFICATE`, by a rejection; what was in use stays so
    */
   read(): Promise<() => void>

@@ -154,7 +154,7 @@ export class Server implements ServerContext, Acceptor {
   /**
    * Reads all certificates and keys again. New connections get the new ones, those that are open keep theirs.
    *
-   * @returns a task that ends when all are in use
+   * @returns a task that ends when all are in use, or newer ones of a later call
    * @throws GyreError `GYRE_TLS_CERTIFICATE` through the task: then nothing has changed, and the old ones go on
    * @example
    * ```ts

@@ -2,11 +2,23 @@
  * HTTPS: the same server over encrypted connections, certificates by name and by reload, and everything that can
  * go wrong before the first request.
  */
-import { execFile } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { connect } from 'node:net'
 import { promisify } from 'node:util'
+import { connect as connectTls } from 'node:tls'
 import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import { afterEach, describe, expect, test } from 'vitest'
 import { createServer, sleep } from '../../lib/index.ts'
@@ -321,6 +333,96 @@ describe.skipIf(!hasOpenssl)('HTTPS (skipped where openssl, package openssl, is 
       { body: '["CN=eve",false]' },
     ])
     expect(answers(await (await lax.client()).send(LAST).end())).toMatchObject([{ body: '[null,false]' }])
+  })
+
+  describe('a resumed session is no way around the check of client certificates', () => {
+    const authority = hasOpenssl ? certificate('authority') : ({} as Pair)
+    const good = hasOpenssl ? certificate('ada', authority) : ({} as Pair)
+    const whoami: Handler = function* ({ tls }, response) {
+      response.json([tls?.peerCertificate?.subject ?? null, tls?.authorized])
+    }
+    const cases = (['TLSv1.2', 'TLSv1.3'] as const).flatMap((version) => [
+      { version, strict: true },
+      { version, strict: false },
+    ])
+    test.each(cases)('$version, strict: $strict', async ({ version, strict }) => {
+      const wish = { ...site, ca: authority.cert, requestClientCertificate: true, rejectUnauthorized: strict }
+      const { address, server, events } = await secure(whoami, wish)
+      /** Asks once; what came as an answer, and the sessions that can be resumed. */
+      const ask = async (options: ConnectionOptions): Promise<{ body: string | undefined; sessions: Buffer[] }> => {
+        const sessions: Buffer[] = []
+        const socket = connectTls({
+          port: address.port,
+          host: '127.0.0.1',
+          rejectUnauthorized: false,
+          maxVersion: version,
+          ...options,
+        })
+        sockets.push(socket)
+        let text = ''
+        socket.on('session', (session) => sessions.push(session)).on('error', () => undefined)
+        socket.on('data', (bytes) => (text += String(bytes)))
+        socket.once('secureConnect', () => socket.write(LAST))
+        await new Promise((resolve) => socket.once('close', resolve))
+        return { body: answers(text)[0]?.body, sessions }
+      }
+      const stranger = await ask({})
+      const resumed = await Promise.all(stranger.sessions.map(async (session) => (await ask({ session })).body))
+      if (strict) {
+        expect([stranger.body, ...resumed].filter((body) => body !== undefined)).toEqual([])
+        await eventually(() => events.length === 1 + resumed.length)
+        expect(server.statistics().requests).toBe(0)
+      } else {
+        expect(resumed.length).toBeGreaterThan(0)
+        expect(new Set([stranger.body, ...resumed])).toEqual(new Set(['[null,false]']))
+      }
+      const known = { cert: pem(good.cert), key: pem(good.key) }
+      const first = await ask(known)
+      expect(first.body).toBe('["CN=ada",true]')
+      for (const session of first.sessions) {
+        expect((await ask({ ...known, session })).body).toBe('["CN=ada",true]')
+        // Whoever has stolen a session has no certificate by it.
+        expect((await ask({ session })).body).toBe(strict ? undefined : '[null,false]')
+      }
+    })
+  })
+
+  test('of two reloads at once the one that began later wins, however long the other takes', async () => {
+    const folder = mkdtempSync('/tmp/gyre-reload-')
+    const [before, after] = [certificate('before'), certificate('after')]
+    const [cert, key, slow] = [`${folder}/cert`, `${folder}/key`, `${folder}/slow`]
+    const put = (from: string, at: string): void => {
+      symlinkSync(from, `${at}.new`)
+      renameSync(`${at}.new`, at)
+    }
+    execFileSync('mkfifo', [slow])
+    put(before.cert, cert)
+    put(before.key, key)
+    const { server, dial } = await secure(hello, { cert, key })
+    put(slow, cert)
+    const first = server.reloadTls()
+    // A pipe can be opened for writing as soon as it is being read.
+    let pipe = -1
+    await eventually(() => {
+      try {
+        pipe = openSync(slow, constants.O_WRONLY | constants.O_NONBLOCK)
+      } catch {
+        return false
+      }
+      return true
+    }, 'a reader of the slow file')
+    put(after.cert, cert)
+    put(after.key, key)
+    await server.reloadTls()
+    expect(nameOf(await dial())).toBe('after')
+    put(before.key, key)
+    writeSync(pipe, pem(before.cert))
+    closeSync(pipe)
+    await first
+    expect(nameOf(await dial())).toBe('after')
+    put(before.cert, cert)
+    await server.reloadTls()
+    expect(nameOf(await dial())).toBe('before')
   })
 
   test('reloadTls() changes certificates under open connections; what cannot be read changes nothing', async () => {

@@ -25,11 +25,15 @@ export interface CertificateSet {
  * @throws GyreError `GYRE_TLS_CERTIFICATE`, by a rejection
  */
 export async function readCertificates(options: TlsOptions): Promise<CertificateSet> {
-  const { sni = {}, minVersion = 'TLSv1.2', ca } = options
+  const { sni = {}, minVersion = 'TLSv1.2', ca, requestClientCertificate = false } = options
   const common: SecureContextOptions = {
     minVersion,
     // Nobody needs it in HTTP, and it lets a client make us work (CVE-2011-1473).
-    secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+    secureOptions:
+      constants.SSL_OP_NO_RENEGOTIATION |
+      // A resumed session keeps the verdict on its certificate, although that has expired since or its issuer was
+      // dropped, and one without a certificate counts as good in OpenSSL (compare CVE-2025-23419): each is new.
+      (requestClientCertificate ? constants.SSL_OP_NO_TICKET : 0),
     ...(ca !== undefined && { ca: checkedCa(await readPem('ca', ca), ca) }),
   }
   const fallback = { ...common, ...(await readPair('tls', options)) }

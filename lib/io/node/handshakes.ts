@@ -16,7 +16,7 @@ import type { Certificates, Endpoint } from '../listener.ts'
 import type { TlsOptions } from '../tls.ts'
 import { findCertificate, readCertificates } from './certificates.ts'
 import type { CertificateSet } from './certificates.ts'
-import { DuplexStream, endpointOf } from './stream.ts'
+import { DuplexStream, endpointOf, isAuthorized } from './stream.ts'
 
 /** Takes what becomes of handshakes. */
 export interface HandshakeEnds {
@@ -30,6 +30,9 @@ export class Handshakes implements Certificates {
   private readonly options: TlsOptions
   private readonly server: TlsServer
   private set: CertificateSet
+  /** Reads are numbered, because one that began earlier may end later. */
+  private reads = 0
+  private newest = 0
   private ends: HandshakeEnds | null = null
   /** By both ends of the connection, which is all that Node's events and our records have in common. */
   private readonly running = new Map<string, Handshake>()
@@ -56,7 +59,7 @@ export class Handshakes implements Certificates {
     this.server.on('secureConnection', (socket) => {
       const handshake = this.running.get(keyOf(socket))
       if (handshake === undefined) socket.destroy()
-      else if (socket.authorized || !mustBeAuthorized) handshake.succeeded(socket)
+      else if (isAuthorized(socket) || !mustBeAuthorized) handshake.succeeded(socket)
       else handshake.failed(`the client's certificate is missing or not trusted (${String(socket.authorizationError)})`)
     })
     this.server.on('tlsClientError', (error, socket) => {
@@ -70,8 +73,11 @@ export class Handshakes implements Certificates {
   }
 
   async read(): Promise<() => void> {
+    const number = ++this.reads
     const set = await readCertificates(this.options)
     return () => {
+      if (number < this.newest) return
+      this.newest = number
       this.set = set
       this.server.setSecureContext(set.fallback)
     }

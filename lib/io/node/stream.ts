@@ -170,8 +170,13 @@ function tlsFactsOf(socket: TLSSocket): TlsConnection {
     serverName: textOrNull(socket.servername)?.toLowerCase() ?? null,
     alpn: textOrNull(socket.alpnProtocol),
     peerCertificate: socket.getPeerX509Certificate() ?? null,
-    authorized: socket.authorized,
+    authorized: isAuthorized(socket),
   }
+}
+
+/** Node says it of a resumed session of TLS 1.3 too that never had a certificate. */
+export function isAuthorized(socket: TLSSocket): boolean {
+  return socket.authorized && socket.getPeerX509Certificate() !== undefined
 }
 
 function textOrNull(value: unknown): string | null {
