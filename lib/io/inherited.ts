@@ -6,6 +6,8 @@ import { GyreError } from '../base/index.ts'
 
 /** SD_LISTEN_FDS_START. */
 const FIRST = 3
+/** No system lets a process have more. Many more would fill the memory before anybody looked at them. */
+const COUNT = /^\d{1,5}$/
 
 /**
  * Finds the sockets that systemd passed.
@@ -22,8 +24,12 @@ export function systemdDescriptors(wanted: string | true): readonly number[] {
     throw missing(
       `systemd passed its sockets to process ${pid}, and this is ${process.pid}: let ExecStart run node itself, not npm or a shell`,
     )
+  if (!COUNT.test(count))
+    throw missing(
+      `systemd says how many sockets it passed, but LISTEN_FDS is '${count}': let nobody but systemd set it`,
+    )
   const labels = names.split(':')
-  const descriptors = Array.from({ length: Number(count) || 0 }, (_, index) => FIRST + index)
+  const descriptors = Array.from({ length: Number(count) }, (_, index) => FIRST + index)
   const found = descriptors.filter((_, index) => wanted === true || labels[index] === wanted)
   if (found.length > 0) return found
   throw missing(
