@@ -24,7 +24,8 @@ export type AccessOption = 'combined' | 'json' | AccessWriter
  */
 export function combinedLine(record: AccessRecord): string {
   const { remote, method, target, httpVersion, status, bytesOut, headers, duration, outcome, code } = record
-  const address = remote.address === '' ? '-' : remote.address
+  // Nothing that stands for an address may look like two fields.
+  const address = remote.address === '' ? '-' : quoted(remote.address).replaceAll(' ', '\\x20')
   const line = method === '' ? '-' : `${method} ${quoted(target)} HTTP/${httpVersion}`
   const referer = quoted(headers?.get('referer') ?? '-')
   const agent = quoted(headers?.get('user-agent') ?? '-')

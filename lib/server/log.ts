@@ -53,7 +53,7 @@ export function lineLogger(now: () => number, write: (line: string) => void): Lo
 /** @returns an event as one line; the stack of a failed handler, indented, on the lines below it */
 export function formatEvent(event: LogEvent): string {
   const status = event.status === 0 ? '-' : event.status
-  const line = `gyre: ${status} ${event.code} ${event.remote ?? '-'} ${escapeControls(event.reason)}`
+  const line = `gyre: ${status} ${event.code} ${escapeControls(event.remote ?? '-')} ${escapeControls(event.reason)}`
   const stack = event.blame === 'app' && event.error instanceof Error ? event.error.stack : undefined
   if (stack === undefined) return line
   // The message stands there once more, and may quote what a client has sent: no line of it looks like an event.

@@ -95,6 +95,14 @@ describe('O2 CVE-2020-7694: logs', () => {
     expect(JSON.parse(jsonLine(one))).toMatchObject({ target: one.target })
   })
 
+  test('addresses, whoever made them up', () => {
+    const one = { ...record, remote: { ...record.remote, address: `/${evil}\r\n192.0.2.7 - - forged "` } }
+    for (const format of [combinedLine, jsonLine]) expect(format(one)).not.toMatch(control)
+    expect(combinedLine(one).split(' ').slice(1, 3)).toEqual(['-', '-'])
+    const event = { code: 'X', status: 0, blame: 'client', reason: 'a', remote: `${evil}\r\ngyre: 200 forged` } as const
+    expect(formatEvent(event)).not.toMatch(control)
+  })
+
   test('a reason of several lines is one line', () => {
     expect(formatEvent({ code: 'X', status: 0, blame: 'client', reason: 'a\nb' })).toBe('gyre: - X - a\\x0ab')
   })
