@@ -295,6 +295,10 @@ export const SIZES = {
   unsentFast: 524_288,
   /** How often room came before a client counts as one that reads; some 32 KB are taken each time. */
   unsentAfter: 8,
+  /** Milliseconds after which a claim on the path of a unix socket counts as left behind by a killed process... */
+  claimTime: 5_000,
+  /** ...and between two looks at it. */
+  claimPause: 10,
   /** TLS handshakes that are under way at one listener at once; each holds some 50 KB. */
   handshakes: 1_024,
   /** Milliseconds of the longest timer of Node; 25 days. */

@@ -15,7 +15,7 @@ import { Handshakes } from './node/handshakes.ts'
 import { openNodeListener, whatNodeLacks } from './node/listener.ts'
 import { obstacleToEpoll } from './select.ts'
 import type { IoKind } from './select.ts'
-import { clearStaleSocket } from './socket-file.ts'
+import { SocketFile } from './socket-file.ts'
 import type { TlsOptions } from './tls.ts'
 
 let home: Kernel | undefined
@@ -113,20 +113,37 @@ export async function openListener(
   tls: TlsWish | null = null,
 ): Promise<Listener> {
   const handshakes = tls === null ? null : await Handshakes.open(kernel, tls.options, tls.handshakeTime)
-  if ('path' in where) await clearStaleSocket(where.path)
+  const file = 'path' in where ? SocketFile.for(where) : null
+  const listener = await openUnpublished(kind, kernel, where, handshakes, file)
+  try {
+    await file?.publish(kernel)
+    return listener
+  } catch (error) {
+    listener.close()
+    throw error
+  }
+}
+
+async function openUnpublished(
+  kind: IoKind,
+  kernel: Kernel,
+  where: ListenAddress,
+  handshakes: Handshakes | null,
+  file: SocketFile | null,
+): Promise<Listener> {
   const lack = kind === 'node' ? whatNodeLacks(where) : null
-  if (kind === 'node' && lack === null) return await openNodeListener(where, handshakes)
+  if (kind === 'node' && lack === null) return await openNodeListener(where, handshakes, file)
   const calls = loadSyscalls()
   if (calls instanceof Error)
     throw new GyreError('GYRE_IO_UNAVAILABLE', `${lack ?? 'epoll'}, and koffi could not be loaded: ${calls.message}`)
-  const socket = openSocket(calls, where)
+  const socket = openSocket(calls, where, file)
   try {
     if (kind === 'epoll' && handshakes === null) return new FdListener(pollerOf(kernel), socket)
     return await openNodeListener({ descriptor: socket.descriptor, backlog: where.backlog }, handshakes)
   } catch (error) {
     // One that was inherited stays open, for a second try.
-    if (!('descriptor' in where)) calls.close(socket.descriptor)
     socket.file?.remove()
+    if (!('descriptor' in where)) calls.close(socket.descriptor)
     throw error
   }
 }

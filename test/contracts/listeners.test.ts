@@ -2,17 +2,30 @@
  * Where one can listen: what every kind of io must do alike. GYRE_IO says which is tried.
  */
 import { execFileSync, spawn as spawnProcess } from 'node:child_process'
-import { existsSync, lstatSync, mkdtempSync, openSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  lstatSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { createRequire } from 'node:module'
 import { connect, createServer as createNetServer } from 'node:net'
 import type { Socket } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import { WOULD_WAIT, chooseIo, homeKernel, openListener, run } from '../../lib/io/index.ts'
 import type { ByteStream, ListenAddress, Listener } from '../../lib/io/index.ts'
+import { encodeAddress } from '../../lib/io/epoll/address.ts'
 import { openSocket } from '../../lib/io/epoll/socket.ts'
 import type { ListeningSocket } from '../../lib/io/epoll/socket.ts'
-import { loadSyscalls, syscalls } from '../../lib/io/epoll/syscalls.ts'
+import { AF_UNIX, SOCK_STREAM, loadSyscalls, syscalls } from '../../lib/io/epoll/syscalls.ts'
+import type { Syscalls } from '../../lib/io/epoll/syscalls.ts'
 import { park, sleep } from '../../lib/kernel/index.ts'
 import { eventually } from '../support/serve.ts'
+import { leaveStale } from '../support/stale.ts'
 
 const { kind } = chooseIo()
 const closing: (() => void)[] = []
@@ -122,6 +135,105 @@ describe(`a unix socket of the ${kind} io`, () => {
     second.close()
     expect(existsSync(path)).toBe(false)
   })
+
+  test('closing removes no file of another, whatever stands beside it', async () => {
+    const path = `${folder()}/s`
+    const first = await open({ path, backlog })
+    unlinkSync(path)
+    writeFileSync(`${path}.${process.pid}`, 'in the way')
+    const other = createNetServer((socket) => socket.end('other'))
+    await new Promise<void>((resolve) => other.listen(path, resolve))
+    closing.push(() => other.close())
+    first.close()
+    const client = dial(path)
+    const said = await new Promise((resolve) => client.once('data', (bytes) => resolve(String(bytes))))
+    expect(said).toBe('other')
+    expect(readFileSync(`${path}.${process.pid}`, 'utf8')).toBe('in the way')
+  })
+
+  test('leaves nothing else in its folder, whether it could listen or not', async () => {
+    const place = folder()
+    const listener = await open({ path: `${place}/s`, mode: 0o600, backlog })
+    await expect(open({ path: `${place}/s`, backlog })).rejects.toMatchObject({ code: 'GYRE_ADDRESS_IN_USE' })
+    expect(readdirSync(place)).toEqual(['s'])
+    listener.close()
+    await eventually(() => readdirSync(place).length === 0)
+  })
+
+  test('of three that start at once at a path, one owns it, and the others are told', async () => {
+    const program = `
+      import { createServer } from '${new URL('../../dist/index.js', import.meta.url).href}'
+      let server
+      process.on('message', async ({ path }) => {
+        await server?.close()
+        if (path === null) return process.send({ path })
+        server = createServer({ log: false }, (request, response) => response.text(String(process.pid)))
+        const said = await server.listen({ path, mode: 0o600 }).then(() => 'owner', ({ code }) => code)
+        process.send({ path, said, pid: process.pid })
+      })
+      process.send({ path: '' })`
+    const children = [0, 1, 2].map(() =>
+      spawnProcess(process.execPath, ['--input-type=module', '-e', program], {
+        stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      }),
+    )
+    closing.push(() => {
+      for (const child of children) child.kill('SIGKILL')
+    })
+    type Word = { path: string | null; said: string; pid: number }
+    const words = (): Promise<Word[]> =>
+      Promise.all(
+        children.map((child) => new Promise<Word>((resolve) => child.once('message', (word) => resolve(word as Word)))),
+      )
+    const tell = async (path: string | null): Promise<Word[]> => {
+      const answers = words()
+      for (const child of children) child.send({ path })
+      return await answers
+    }
+    await words()
+    const place = folder()
+    for (let round = 0; round < 16; round++) {
+      const path = `${place}/s${round}`
+      if (round % 4 !== 3) await leaveStale(path)
+      const said = await tell(path)
+      expect(said.map((word) => word.said).sort()).toEqual(['GYRE_ADDRESS_IN_USE', 'GYRE_ADDRESS_IN_USE', 'owner'])
+      const client = dial(path)
+      client.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+      let text = ''
+      client.on('data', (bytes) => (text += String(bytes)))
+      await new Promise((resolve) => client.once('close', resolve))
+      expect(text.split('\r\n\r\n')[1]).toBe(String(said.find((word) => word.said === 'owner')?.pid))
+      expect(readdirSync(place)).toEqual([`s${round}`])
+      await tell(null)
+      expect(readdirSync(place)).toEqual([])
+    }
+  })
+
+  test.skipIf(process.platform !== 'linux' || loadSyscalls() instanceof Error)(
+    'gives its clients no address, whatever name they have bound (skipped without koffi, which binds)',
+    async () => {
+      const calls = syscalls()
+      const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi')
+      const connectTo = koffi.load(null).func('int connect(int, size_t, uint)') as unknown as Syscalls['bind']
+      const place = folder()
+      const path = `${place}/s`
+      const listener = await open({ path, backlog })
+      const to = encodeAddress(calls, { path, backlog })
+      const forged = '\n203.0.113.9 - - "GET /admin HTTP/1.1" 200\u001b[31m'
+      for (const name of [`${place}/10.1.2.3`, `${place}/${forged.replaceAll('/', '|')}`, `\0${forged}`]) {
+        const from = encodeAddress(calls, { path: name, backlog })
+        const client = calls.socket(AF_UNIX, SOCK_STREAM, 0)
+        closing.push(() => {
+          calls.close(client)
+        })
+        expect(calls.bind(client, calls.addressOf(from), from.length)).toBe(0)
+        expect(connectTo(client, calls.addressOf(to), to.length)).toBe(0)
+        const stream = await take(listener)
+        expect(stream.remote).toEqual({ address: '', port: 0, family: 'unix' })
+        if (kind === 'epoll') expect(stream.local).toEqual({ address: path, port: 0, family: 'unix' })
+      }
+    },
+  )
 
   test('a path that is too long is refused, and not cut off', async () => {
     const path = `${folder()}/${'x'.repeat(108)}`

@@ -57,14 +57,14 @@ export class FdListener implements Listener, EventSource {
     if (this.closed) return
     this.closed = true
     this.poller.remove(this.socket.descriptor)
-    this.calls.close(this.socket.descriptor)
     this.socket.file?.remove()
+    this.calls.close(this.socket.descriptor)
     this.acceptable.signal()
   }
 
   private adopt(descriptor: number): FdStream {
     try {
-      return new FdStream(this.poller, descriptor)
+      return new FdStream(this.poller, descriptor, this.endpoint)
     } catch (error) {
       this.calls.close(descriptor)
       throw error

@@ -5,7 +5,7 @@ import { chmodSync } from 'node:fs'
 import { GyreError, SIZES } from '../../base/index.ts'
 import { addressError } from '../address-error.ts'
 import type { Endpoint, ListenAddress, TcpAddress, UnixAddress } from '../listener.ts'
-import { SocketFile, isAbstract } from '../socket-file.ts'
+import type { SocketFile } from '../socket-file.ts'
 import { encodeAddress, endpointOf } from './address.ts'
 import { ioFailed } from './poller.ts'
 import * as sys from './syscalls.ts'
@@ -20,14 +20,17 @@ const UNSENT_FAST = Int32Array.of(SIZES.unsentFast)
 export interface ListeningSocket {
   readonly descriptor: number
   readonly endpoint: Endpoint
-  /** The file that was made for it; null for a port, an abstract name, or an inherited socket. */
+  /** The file that was made for it, and is the listener's to remove. */
   readonly file: SocketFile | null
 }
 
-/** @throws GyreError `GYRE_ADDRESS_IN_USE`, `GYRE_ADDRESS_DENIED`, `GYRE_ADDRESS_UNKNOWN` or `GYRE_NO_SOCKET` */
-export function openSocket(calls: Syscalls, where: ListenAddress): ListeningSocket {
+/**
+ * @param file - the file to make, which then waits to be published; without it a path is bound as it is
+ * @throws GyreError `GYRE_ADDRESS_IN_USE`, `GYRE_ADDRESS_DENIED`, `GYRE_ADDRESS_UNKNOWN` or `GYRE_NO_SOCKET`
+ */
+export function openSocket(calls: Syscalls, where: ListenAddress, file: SocketFile | null = null): ListeningSocket {
   if ('descriptor' in where) return inheritedSocket(calls, where.descriptor)
-  if ('path' in where) return boundSocket(calls, where, where)
+  if ('path' in where) return boundSocket(calls, where, file === null ? where : { ...where, path: file.boundAt }, file)
   const { address, port } = where
   if (address !== null) return boundSocket(calls, where, { address, port })
   // `::` takes IPv4 too; a kernel without IPv6 has no such sockets.
@@ -45,25 +48,25 @@ function boundSocket(
   calls: Syscalls,
   where: TcpAddress | UnixAddress,
   named: UnixAddress | { address: string; port: number },
+  file: SocketFile | null = null,
 ): ListeningSocket {
   const address = encodeAddress(calls, named)
   const type = sys.SOCK_STREAM | sys.SOCK_NONBLOCK | sys.SOCK_CLOEXEC
   const descriptor = calls.socket(address.readUInt16LE(0), type, 0)
   if (descriptor < 0) throw refused(calls, where)
-  let file: SocketFile | null = null
   try {
     if ('address' in where) prepareTcp(calls, descriptor, where, address)
     if (calls.bind(descriptor, calls.addressOf(address), address.length) < 0) throw refused(calls, where)
-    if ('path' in where && !isAbstract(where.path)) {
-      file = SocketFile.of(where.path)
-      // Before listen(): until then nobody can connect, so the file never stands open wider than it should.
-      if (where.mode !== undefined) chmodSync(where.path, where.mode)
-    }
+    file?.made()
+    // Before listen(): until then nobody can connect, so the file never stands open wider than it should.
+    if ('path' in named && named.mode !== undefined) chmodSync(named.path, named.mode)
     if (calls.listen(descriptor, where.backlog) < 0) throw refused(calls, where)
-    return { descriptor, endpoint: endpointOf(calls, calls.getsockname, descriptor), file }
+    const endpoint: Endpoint =
+      file === null ? endpointOf(calls, calls.getsockname, descriptor) : { address: file.path, port: 0, family: 'unix' }
+    return { descriptor, endpoint, file }
   } catch (error) {
-    calls.close(descriptor)
     file?.remove()
+    calls.close(descriptor)
     throw error
   }
 }

@@ -6,7 +6,7 @@ import type { Endpoint } from '../listener.ts'
 import { Readiness } from '../readiness.ts'
 import { END, WOULD_WAIT } from '../stream.ts'
 import type { ByteStream, HangUpWatcher } from '../stream.ts'
-import { NOWHERE, endpointOf } from './address.ts'
+import { NOWHERE, endpointOf, peerOf } from './address.ts'
 import { ioFailed } from './poller.ts'
 import type { EpollPoller, EventSource } from './poller.ts'
 import { holdMore } from './socket.ts'
@@ -53,11 +53,15 @@ export class FdStream implements ByteStream, EventSource {
   /** How often its client was waited for until it had taken what was written. */
   private stalls = 0
   private remoteEnd: Endpoint | null = null
-  private localEnd: Endpoint | null = null
+  private localEnd: Endpoint | null
 
-  /** @param descriptor - a connected socket that does not block; the stream owns it from here on */
-  constructor(poller: EpollPoller, descriptor: number) {
+  /**
+   * @param descriptor - a connected socket that does not block; the stream owns it from here on
+   * @param listening - where it was accepted: of a unix socket the operating system knows only the name that was bound
+   */
+  constructor(poller: EpollPoller, descriptor: number, listening: Endpoint) {
     this.poller = poller
+    this.localEnd = listening.family === 'unix' ? listening : null
     this.descriptor = descriptor
     poller.add(descriptor, this)
   }
@@ -65,7 +69,7 @@ export class FdStream implements ByteStream, EventSource {
   get remote(): Endpoint {
     const calls = sys.syscalls()
     // Once closed, the number may be another's.
-    return (this.remoteEnd ??= this.closed ? NOWHERE : endpointOf(calls, calls.getpeername, this.descriptor))
+    return (this.remoteEnd ??= this.closed ? NOWHERE : peerOf(calls, this.descriptor))
   }
 
   get local(): Endpoint {

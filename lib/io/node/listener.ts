@@ -13,7 +13,8 @@ import { addressError } from '../address-error.ts'
 import { shownPath } from '../listener.ts'
 import type { Endpoint, ListenAddress, Listener } from '../listener.ts'
 import { Readiness } from '../readiness.ts'
-import { SocketFile, isAbstract } from '../socket-file.ts'
+import { isAbstract } from '../socket-file.ts'
+import type { SocketFile } from '../socket-file.ts'
 import { endpointOf } from '../epoll/address.ts'
 import { checkListening } from '../epoll/socket.ts'
 import { loadSyscalls } from '../epoll/syscalls.ts'
@@ -29,10 +30,15 @@ const REUSE_PORT_SINCE: readonly (readonly [major: number, minor: number])[] = [
 /**
  * Opens a listener of Node's.
  *
+ * @param file - the file to make for a unix socket, which then waits to be published
  * @throws GyreError `GYRE_ADDRESS_IN_USE`, `GYRE_ADDRESS_DENIED`, `GYRE_ADDRESS_UNKNOWN` or `GYRE_NO_SOCKET`,
  *   by a rejection
  */
-export async function openNodeListener(where: ListenAddress, handshakes: Handshakes | null): Promise<NodeListener> {
+export async function openNodeListener(
+  where: ListenAddress,
+  handshakes: Handshakes | null,
+  file: SocketFile | null = null,
+): Promise<NodeListener> {
   if ('descriptor' in where) checkDescriptor(where.descriptor)
   const server = createServer({ allowHalfOpen: true, noDelay: true })
   const listening = new Promise<void>((resolve, reject) => {
@@ -41,11 +47,13 @@ export async function openNodeListener(where: ListenAddress, handshakes: Handsha
       reject(addressError(where, error.code ?? '', error.message))
     })
   })
-  if ('path' in where && where.mode !== undefined) listenWithMode(server, where.path, where.mode, where.backlog)
-  else server.listen(nodeAddress(where))
+  const named = 'path' in where && file !== null ? { ...where, path: file.boundAt } : where
+  if ('path' in named && named.mode !== undefined) listenWithMode(server, named.path, named.mode, named.backlog)
+  else server.listen(nodeAddress(named))
   await listening
   server.removeAllListeners('error')
-  return new NodeListener(server, where, handshakes)
+  file?.made()
+  return new NodeListener(server, where, handshakes, file)
 }
 
 function nodeAddress(where: ListenAddress): ListenOptions {
@@ -99,6 +107,7 @@ function checkDescriptor(descriptor: number): void {
 }
 
 function endpointFor(server: Server, where: ListenAddress): Endpoint {
+  if ('path' in where) return { address: shownPath(where.path), port: 0, family: 'unix' }
   const address = server.address()
   if (address !== null && typeof address === 'object')
     return {
@@ -124,11 +133,11 @@ export class NodeListener implements Listener {
   /** What went wrong with connections that were never in the queue; said once the queue is empty. */
   private failure: GyreError | null = null
 
-  constructor(server: Server, where: ListenAddress, handshakes: Handshakes | null) {
+  constructor(server: Server, where: ListenAddress, handshakes: Handshakes | null, file: SocketFile | null) {
     this.server = server
     this.backlog = where.backlog
     this.certificates = handshakes
-    this.file = 'path' in where ? SocketFile.of(where.path) : null
+    this.file = file
     this.endpoint = endpointFor(server, where)
     handshakes?.reportTo({
       secured: (stream) => {
@@ -160,8 +169,9 @@ export class NodeListener implements Listener {
   }
 
   close(): void {
-    if (this.file === null) this.server.close()
-    else this.file.removeBy(() => this.server.close())
+    // libuv removes the name that was bound, which is another.
+    this.file?.remove()
+    this.server.close()
     this.certificates?.close()
     for (const stream of this.queue) stream.reset()
     this.queue = []
