@@ -18,10 +18,11 @@ import {
 } from 'node:fs'
 import { connect } from 'node:net'
 import { promisify } from 'node:util'
-import { connect as connectTls } from 'node:tls'
+import { connect as connectTls, createServer as createTlsServer } from 'node:tls'
 import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import { afterEach, describe, expect, test } from 'vitest'
 import { createServer, sleep } from '../../lib/index.ts'
+import { DuplexStream } from '../../lib/io/index.ts'
 import type { Handler, LogEvent, Server, ServerAddress, ServerOptions, TlsOptions } from '../../lib/index.ts'
 import { certificate, dialTls, encrypted, hasOpenssl, replace } from '../support/certificates.ts'
 import type { Pair } from '../support/certificates.ts'
@@ -385,6 +386,32 @@ describe.skipIf(!hasOpenssl)('HTTPS (skipped where openssl, package openssl, is 
         expect((await ask({ session })).body).toBe(strict ? undefined : '[null,false]')
       }
     })
+  })
+
+  test('where a socket comes with a resumed session that never had a certificate, it is not authorized', async () => {
+    // A server that resumes, as ours does not where it asks for certificates.
+    const verdicts: (boolean | undefined)[] = []
+    const other = createTlsServer(
+      { cert: pem(site.cert), key: pem(site.key), requestCert: true, rejectUnauthorized: false },
+      (socket) => {
+        verdicts.push(new DuplexStream(socket).tls?.authorized, socket.isSessionReused())
+        socket.end('done')
+      },
+    )
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
+    const { port } = other.address() as { port: number }
+    const once = async (session?: Buffer): Promise<Buffer> => {
+      let given = Buffer.alloc(0)
+      const how = session === undefined ? {} : { session }
+      const socket = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false, ...how }).resume()
+      sockets.push(socket)
+      socket.on('session', (one) => (given = one)).on('end', () => socket.end())
+      await new Promise((resolve) => socket.once('close', resolve))
+      return given
+    }
+    await once(await once())
+    other.close()
+    expect(verdicts).toEqual([false, false, false, true])
   })
 
   test('of two reloads at once the one that began later wins, however long the other takes', async () => {
