@@ -56,12 +56,6 @@ export function endpointOf(calls: Syscalls, ask: AddressCall, descriptor: number
   return decodeAddress(scratch.subarray(0, Math.min(STORAGE, scratchLength.readUInt32LE(0))))
 }
 
-/** @returns the other end; of a unix socket without an address, because a client may bind whatever name it likes */
-export function peerOf(calls: Syscalls, descriptor: number): Endpoint {
-  const end = endpointOf(calls, calls.getpeername, descriptor)
-  return end.family === 'unix' ? NOWHERE : end
-}
-
 function decodeAddress(bytes: Buffer): Endpoint {
   const family = bytes.readUInt16LE(0)
   if (family === sys.AF_INET)

@@ -6,7 +6,7 @@ import type { Endpoint } from '../listener.ts'
 import { Readiness } from '../readiness.ts'
 import { END, WOULD_WAIT } from '../stream.ts'
 import type { ByteStream, HangUpWatcher } from '../stream.ts'
-import { NOWHERE, endpointOf, peerOf } from './address.ts'
+import { NOWHERE, endpointOf } from './address.ts'
 import { ioFailed } from './poller.ts'
 import type { EpollPoller, EventSource } from './poller.ts'
 import { holdMore } from './socket.ts'
@@ -53,23 +53,28 @@ export class FdStream implements ByteStream, EventSource {
   /** How often its client was waited for until it had taken what was written. */
   private stalls = 0
   private remoteEnd: Endpoint | null = null
-  private localEnd: Endpoint | null
+  private localEnd: Endpoint | null = null
 
   /**
    * @param descriptor - a connected socket that does not block; the stream owns it from here on
-   * @param listening - where it was accepted: of a unix socket the operating system knows only the name that was bound
+   * @param listening - where it was accepted; null where it was connected from here
    */
-  constructor(poller: EpollPoller, descriptor: number, listening: Endpoint) {
+  constructor(poller: EpollPoller, descriptor: number, listening: Endpoint | null) {
     this.poller = poller
-    this.localEnd = listening.family === 'unix' ? listening : null
     this.descriptor = descriptor
+    if (listening?.family === 'unix') {
+      // The operating system knows of each end the name that was bound: ours has another since, and a client may
+      // bind whatever name it likes.
+      this.localEnd = listening
+      this.remoteEnd = NOWHERE
+    }
     poller.add(descriptor, this)
   }
 
   get remote(): Endpoint {
     const calls = sys.syscalls()
     // Once closed, the number may be another's.
-    return (this.remoteEnd ??= this.closed ? NOWHERE : peerOf(calls, this.descriptor))
+    return (this.remoteEnd ??= this.closed ? NOWHERE : endpointOf(calls, calls.getpeername, this.descriptor))
   }
 
   get local(): Endpoint {
