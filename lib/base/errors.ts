@@ -72,6 +72,7 @@ export const ERRORS = {
   GYRE_CONNECTIONS_FULL: client(503, 'The server holds as many connections as its limit allows.', 'connections'),
   GYRE_TLS_HANDSHAKE: client(0, 'The TLS handshake failed.'),
   GYRE_HANDSHAKE_TIMEOUT: client(0, 'The TLS handshake took longer than handshakeTime.', 'handshakeTime'),
+  GYRE_HANDSHAKE_SHED: client(0, 'There was room for no more TLS handshakes, and this client had the most of them.'),
   GYRE_NOT_TLS: client(400, 'This port speaks HTTPS, and the client spoke plain HTTP.'),
   GYRE_NOT_FOUND: client(404, 'Nothing is mounted at this path.'),
   GYRE_METHOD_REFUSED: client(405, 'This server does not serve the method.'),

@@ -66,7 +66,7 @@ export const LIMITS = {
   handshakeTime: row(
     10_000,
     'ms',
-    'A TLS handshake that never ends holds a connection that no other limit counts yet.',
+    'A TLS handshake that never ends holds a connection.',
     'nginx 60 s, Go 10 s by its header time, node 120 s between packets',
   ),
   bodyIdleTime: row(30_000, 'ms', 'A body that stops coming holds a handler.', 'Apache 20 s, nginx 60 s between reads'),
@@ -301,6 +301,10 @@ export const SIZES = {
   claimPause: 10,
   /** TLS handshakes that are under way at one listener at once; each holds some 50 KB. */
   handshakes: 1_024,
+  /** Milliseconds in which the peer of a closed socket of Node's must take something of what was written before... */
+  closeStall: 10_000,
+  /** ...and in which it must have taken all. */
+  closeTotal: 60_000,
   /** Milliseconds of the longest timer of Node; 25 days. */
   longestTimer: 2_147_483_647,
   /** Bytes that a WSGI application in a thread may be ahead of its client, and that its input is handed over in. */

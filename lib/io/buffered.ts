@@ -8,7 +8,7 @@ import { GyreError, SIZES } from '../base/index.ts'
 import { park } from '../kernel/index.ts'
 import type { Coroutine } from '../kernel/index.ts'
 import { Lock } from '../sync/index.ts'
-import type { Endpoint } from './listener.ts'
+import type { Endpoint } from './endpoint.ts'
 import type { Readiness } from './readiness.ts'
 import { scratchBuffer } from './scratch.ts'
 import { END, WOULD_WAIT, writeAll } from './stream.ts'
@@ -239,6 +239,10 @@ export class BufferedStream implements ByteStream, Disposable {
 
   get local(): Endpoint {
     return this.stream.local
+  }
+
+  get acknowledged(): number {
+    return this.stream.acknowledged
   }
 
   get tls(): TlsConnection | null {

@@ -12,13 +12,15 @@ export { connect } from './connect.ts'
 export type { ConnectOptions, ConnectTarget } from './connect.ts'
 export { copy } from './copy.ts'
 export { OpenFile, openFile, readFile, writeFile } from './files.ts'
+export type { Endpoint } from './endpoint.ts'
 export { systemdDescriptors } from './inherited.ts'
 export type {
   Certificates,
-  Endpoint,
+  Doorkeeper,
   InheritedAddress,
   ListenAddress,
   Listener,
+  Place,
   TcpAddress,
   UnixAddress,
 } from './listener.ts'

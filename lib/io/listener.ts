@@ -2,17 +2,9 @@
  * Listener: the seam where connections come in. Like a stream it is tried, and waited for on a trap.
  */
 import type { GyreError } from '../base/index.ts'
-import type { Trap } from '../kernel/index.ts'
+import type { Coroutine, Trap } from '../kernel/index.ts'
+import type { Endpoint } from './endpoint.ts'
 import type { ByteStream } from './stream.ts'
-
-/** One end of a connection. */
-export interface Endpoint {
-  /** An IP address, or the path of a unix socket (empty for the nameless end of one). */
-  readonly address: string
-  /** 0 for a unix socket. */
-  readonly port: number
-  readonly family: 'IPv4' | 'IPv6' | 'unix'
-}
 
 /** A TCP port to listen at. */
 export interface TcpAddress {
@@ -67,17 +59,37 @@ export interface Certificates {
   read(): Promise<() => void>
 }
 
+/** The place of a connection that is on its way in. */
+export interface Place {
+  /** Whom it counts for; null where that one is not counted. */
+  readonly client: string | null
+  /** Called once: when the connection is handed over, or has come to nothing. */
+  leave(): void
+}
+
+/** Says who may come in. Asked before a handshake is spent on a connection, so that nobody takes all of them. */
+export interface Doorkeeper {
+  /** @returns the place that the connection takes; the reason where there is none */
+  admit(remote: Endpoint): Place | GyreError
+}
+
 /** Takes connections in. */
 export interface Listener {
   /** Where it listens, with the port that the operating system chose if none was asked for. */
   readonly endpoint: Endpoint
+  /** How many completed connections may wait to be taken in. */
+  readonly backlog: number
+  /** True when no connection can come any more: it was closed, or its socket has become useless. */
+  readonly closed: boolean
   /** Ends when a connection may be waiting. */
   readonly acceptable: Trap
   /** The certificates, where connections are encrypted. */
   readonly certificates: Certificates | null
+  /** Asked where connections are encrypted; without one all may come in. */
+  door: Doorkeeper | null
   /**
-   * Told of connections that came to nothing before they could be taken in: with `GYRE_TLS_HANDSHAKE`; or with
-   * `GYRE_NOT_TLS` and the plain stream, which is the callee's to answer and to close.
+   * Told of each connection that came to nothing before it could be taken in, and why; with `GYRE_NOT_TLS` goes
+   * the plain stream, which is the callee's to answer and to close.
    */
   onRefused: ((error: GyreError, remote: Endpoint, plain: ByteStream | null) => void) | null
 
@@ -86,11 +98,25 @@ export interface Listener {
    *
    * @returns its stream; null when none is waiting
    * @throws GyreError `GYRE_IO_FAILED` when the operating system has no descriptor or memory for it: with
-   *   epoll the connection goes on waiting, Node's own sockets may have dropped it; `GYRE_CONNECTIONS_FULL`
-   *   when more were waiting than the backlog has room for, and some were dropped
+   *   epoll the connection goes on waiting, Node's own sockets may have dropped it; or once, when the listening
+   *   socket has become useless, and the listener has closed itself
    */
   tryAccept(): ByteStream | null
 
-  /** Stops listening, and frees the address. */
+  /**
+   * Ends when every connection that was completed before the call can be had from `tryAccept`, as far as the
+   * backlog has room for them. For who is about to stop: their clients have been told that they are connected.
+   */
+  gather(): Coroutine<void>
+
+  /**
+   * Stops listening, and frees the address. Handshakes that are under way go on, and `tryAccept` gives what comes
+   * of them until `close()`.
+   *
+   * @param patience - how long clients that have not sent a byte of theirs are waited for, in milliseconds
+   */
+  stop(patience: number): void
+
+  /** Stops listening, frees the address, and ends what is under way. */
   close(): void
 }

@@ -138,7 +138,7 @@ async function openUnpublished(
     throw new GyreError('GYRE_IO_UNAVAILABLE', `${lack ?? 'epoll'}, and koffi could not be loaded: ${calls.message}`)
   const socket = openSocket(calls, where, file)
   try {
-    if (kind === 'epoll' && handshakes === null) return new FdListener(pollerOf(kernel), socket)
+    if (kind === 'epoll' && handshakes === null) return new FdListener(pollerOf(kernel), socket, where.backlog)
     return await openNodeListener({ descriptor: socket.descriptor, backlog: where.backlog }, handshakes)
   } catch (error) {
     // One that was inherited stays open, for a second try.

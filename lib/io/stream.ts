@@ -13,7 +13,7 @@
  */
 import { park } from '../kernel/index.ts'
 import type { Coroutine } from '../kernel/index.ts'
-import type { Endpoint } from './listener.ts'
+import type { Endpoint } from './endpoint.ts'
 import type { Readiness } from './readiness.ts'
 import type { IoKind } from './select.ts'
 import type { TlsConnection } from './tls.ts'
@@ -45,6 +45,11 @@ export interface ByteStream {
   readonly local: Endpoint
   /** How it is encrypted; null where it is not. Asked for when first used. */
   readonly tls: TlsConnection | null
+  /**
+   * How many bytes, as they are on the wire, the peer's system has acknowledged; 0 where ours does not tell. A
+   * slow peer may take much before `writable` shows it: who has waited long sees here whether it takes anything.
+   */
+  readonly acknowledged: number
   /** Whom to tell when the peer goes. */
   watcher: HangUpWatcher | null
 

@@ -5,7 +5,7 @@
  * has it can send each packet from another address. Unix sockets have no address; and who comes from
  * this machine is a proxy, or somebody who measures: neither is counted.
  */
-import type { ByteStream, Endpoint } from '../io/index.ts'
+import type { Endpoint } from '../io/index.ts'
 
 export class AddressCounts {
   private readonly most: number
@@ -22,9 +22,9 @@ export class AddressCounts {
    * @returns what to hand to `leave`: null where the connection is not counted; undefined where the address
    *   has as many as it may have
    */
-  enter(stream: ByteStream): string | null | undefined {
+  enter(remote: Endpoint): string | null | undefined {
     if (this.most === Infinity) return null
-    const name = nameOf(stream.remote)
+    const name = nameOf(remote)
     if (name === null) return null
     const count = this.counts.get(name) ?? 0
     if (count >= this.most) return undefined

@@ -1,8 +1,8 @@
 /*
  * Closing a server, in the order that loses nothing:
  *   1. `ready` is false, so that health checks fail; connections are still taken for `closeDelay`.
- *   2. Connections that wait in the backlog are taken in, and the listeners close. Every answer from here on
- *      says `Connection: close`.
+ *   2. Every answer from here on says `Connection: close`. Connections that wait in the backlog are taken in, and
+ *      the listeners close.
  *   3. Idle connections wait `lastCallTime` for a request that is on its way, and then end, our side first.
  *   4. Running requests have until `closeTime`; then they are cancelled, and every `finally` runs.
  *   5. What has shielded itself from that for longer than the grace loses its connection, and is not waited for.
@@ -44,14 +44,14 @@ export interface Draining {
   readonly limit: Pick<Limits, 'closeDelay' | 'closeTime' | 'cancelGrace' | 'lingerTime'>
   /** Woken when the last connection has ended. */
   readonly empty: ParkingLot
-  /** How many connections there are. */
+  /** How many connections there are, those on their way in among them. */
   size(): number
   running(): RunningRequest[]
   outcomes(): Record<Outcome, number>
   now(): number
-  stopListening(): void
   /** Has every connection end after its answer. */
   windDown(): void
+  stopListening(): Coroutine<void>
   /** Cancels what is left. */
   cancel(): void
   /** Resets the connections that are left. */
@@ -63,10 +63,10 @@ export function* drain(server: Draining): Coroutine<CloseReport> {
   const before = server.outcomes()
   const { closeDelay } = server.limit
   if (closeDelay > 0) yield* sleep(closeDelay)
-  server.stopListening()
   const running = server.running().length
   const idle = server.size() - running
   server.windDown()
+  yield* server.stopListening()
   const cut = yield* waitOrCut(server)
   const after = server.outcomes()
   const outcomes = Object.fromEntries(

@@ -193,11 +193,18 @@ export class Outlet implements Cork, Waiting {
     }
   }
 
+  /** How far the client has come. What it has acknowledged is closer to the truth than what the system has taken. */
+  private progress(): number {
+    const { acknowledged } = this.stream
+    return acknowledged > 0 ? acknowledged : this.moved
+  }
+
   private *waitForRoom(held: number): Coroutine<void> {
     const { kernel, limit, budget } = this.host
     this.stall ??= new ClientWait(kernel, this.stream.writable, {
       slack: limit.writeStallTime,
       rate: limit.writeRate,
+      progress: () => this.progress(),
       stalled: 'GYRE_WRITE_TIMEOUT',
       tooSlow: 'GYRE_WRITE_TOO_SLOW',
     })
@@ -205,7 +212,7 @@ export class Outlet implements Cork, Waiting {
     budget.enter(this)
     try {
       if (this.failure !== null) throw this.failure
-      yield* this.stall.wait(this.moved)
+      yield* this.stall.wait(this.progress())
     } finally {
       budget.leave(this)
       this.held = 0

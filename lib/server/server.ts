@@ -4,25 +4,23 @@
 import { GyreError, SIZES, describeError, effectiveLimits, resolveLimits, unsafeCombinations } from '../base/index.ts'
 import type { EffectiveLimit, Limits } from '../base/index.ts'
 import { chooseIo, homeKernel } from '../io/index.ts'
-import type { ByteStream, Endpoint, IoChoice, Listener } from '../io/index.ts'
+import type { ByteStream, Endpoint, IoChoice } from '../io/index.ts'
 import { ParkingLot, Scope } from '../kernel/index.ts'
 import type { Coroutine, Kernel, Operation, Task } from '../kernel/index.ts'
 import { dateLine } from '../protocol/index.ts'
-import { acceptFrom, acceptRest } from './accept.ts'
-import type { Acceptor } from './accept.ts'
 import { accessWriter } from './access.ts'
-import { AddressCounts } from './address-counts.ts'
 import { OutputBudget } from './budget.ts'
 import { Connection } from './connection.ts'
 import type { ServerContext } from './context.ts'
 import { drain } from './drain.ts'
+import { Entrance } from './entrance.ts'
 import { Farewells } from './farewell.ts'
 import type { CloseReport, RunningRequest } from './drain.ts'
 import type { Handler } from './handler.ts'
 import { NoBody } from './incoming.ts'
 import { checkListenOptions, optionsFromEnvironment } from './listen-options.ts'
 import type { ListenOptions } from './listen-options.ts'
-import { addressOf, openListeners, reloadCertificates } from './listening.ts'
+import { openListeners, reloadCertificates } from './listening.ts'
 import type { ServerAddress } from './listening.ts'
 import { lineLogger } from './log.ts'
 import type { Logger } from './log.ts'
@@ -52,7 +50,7 @@ export interface ServerStatistics extends Counts {
 type Phase = 'open' | 'unready' | 'closing' | 'closed'
 
 /** Serves HTTP/1.1. Made by `createServer`. */
-export class Server implements ServerContext, Acceptor {
+export class Server implements ServerContext {
   readonly kernel: Kernel
   readonly limit: Limits
   readonly handler: Handler
@@ -65,12 +63,11 @@ export class Server implements ServerContext, Acceptor {
   private readonly io: IoChoice
   private readonly log: Logger
   private readonly access: AccessWriter | null
-  private readonly clients: AddressCounts
+  private readonly entrance: Entrance
   private readonly farewells = new Farewells(this)
   private readonly closingSoon = new AbortController()
   /** The tasks of all connections; each is kept by its Connection. */
   private readonly connections = new Set<Task>()
-  private readonly listeners = new Map<Listener, ServerAddress>()
   /** All connections: cancelling it ends what a drain could not wait for. */
   private readonly scope: Scope
   private readonly empty = new ParkingLot('the last connection')
@@ -97,7 +94,25 @@ export class Server implements ServerContext, Acceptor {
     this.scope.tasks = this.connections
     this.noBody = new NoBody(kernel)
     this.budget = new OutputBudget(this.limit.outputTotal)
-    this.clients = new AddressCounts(this.limit.connectionsPerAddress)
+    this.entrance = new Entrance({
+      kernel,
+      limit: this.limit,
+      inside: () => this.connections.size,
+      welcome: (stream) => {
+        this.welcome(stream)
+      },
+      refused: (error, remote, address, plain) => {
+        const origin = { remote, local: address, secure: false, tls: null }
+        this.turnedAway(error, origin, plain === null ? 0 : error.status)
+        if (plain !== null) this.farewells.say(plain, error)
+      },
+      report: (error, status, origin) => {
+        this.report(error, status, origin)
+      },
+      nobodyArriving: () => {
+        if (this.connections.size === 0) this.empty.wakeAll()
+      },
+    })
     this.access =
       options.access === undefined
         ? null
@@ -127,7 +142,7 @@ export class Server implements ServerContext, Acceptor {
 
   /** Where the server listens. */
   get addresses(): readonly ServerAddress[] {
-    return [...this.listeners.values()]
+    return this.entrance.addresses
   }
 
   /**
@@ -162,18 +177,22 @@ export class Server implements ServerContext, Acceptor {
    * ```
    */
   reloadTls(): Task<void> {
-    return this.kernel.spawn(reloadCertificates(this.listeners.keys()), { name: 'reload certificates' })
+    return this.kernel.spawn(reloadCertificates(this.entrance.listeners), { name: 'reload certificates' })
   }
 
   /** Serves a connection that was accepted elsewhere. */
   serve(stream: ByteStream): void {
-    if (this.phase === 'closing' || this.phase === 'closed') return stream.close()
-    if (this.connections.size >= this.limit.connections)
-      return this.turnAway(stream, new GyreError('GYRE_CONNECTIONS_FULL'))
-    const address = this.clients.enter(stream)
-    if (address === undefined) return this.turnAway(stream, new GyreError('GYRE_ADDRESS_FULL'))
+    if (this.phase === 'closing' || this.phase === 'closed') stream.close()
+    else this.welcome(stream)
+  }
+
+  private welcome(stream: ByteStream): void {
+    const address = this.entrance.enter(stream.remote)
+    if (address instanceof GyreError) return this.turnAway(stream, address)
     this.tally.accepted++
     const connection = new Connection(this, stream, address)
+    // It was in the queue when the listener stopped, or in its handshake.
+    if (this.phase === 'closing') connection.windDown()
     this.kernel.start(connection.serve(), 'connection', this.scope, connection)
   }
 
@@ -289,16 +308,8 @@ export class Server implements ServerContext, Acceptor {
 
   connectionEnded(task: Task, address: string | null): void {
     this.scope.leave(task)
-    this.clients.leave(address)
+    this.entrance.leave(address)
     if (this.connections.size === 0) this.empty.wakeAll()
-  }
-
-  listensTo(listener: Listener): boolean {
-    return this.listeners.has(listener)
-  }
-
-  acceptFailed(error: unknown, listener: Listener): void {
-    this.report(error, 0, { remote: listener.endpoint })
   }
 
   private *open(options: ListenOptions): Coroutine<ServerAddress> {
@@ -307,33 +318,22 @@ export class Server implements ServerContext, Acceptor {
       for (const listener of listeners) listener.close()
       throw new GyreError('GYRE_SERVER_STATE', 'the server was closed before it could listen')
     }
-    const addresses = listeners.map((listener) => this.takeFrom(listener))
+    const addresses = listeners.map((listener) => this.entrance.takeFrom(listener))
     return addresses[0] as ServerAddress
-  }
-
-  private takeFrom(listener: Listener): ServerAddress {
-    const address = addressOf(listener)
-    this.listeners.set(listener, address)
-    listener.onRefused = (error, remote, plain) => {
-      this.turnedAway(error, { remote, local: address, secure: false, tls: null })
-      if (plain !== null) this.farewells.say(plain, error)
-    }
-    this.kernel.spawn(acceptFrom(listener, this), { name: `accept ${address.url}` })
-    return address
   }
 
   /** There are as many connections as there may be: say so, and do not wait for the client. */
   private turnAway(stream: ByteStream, error: GyreError): void {
     const { remote, local, tls } = stream
-    this.turnedAway(error, { remote, local, secure: tls !== null, tls })
+    this.turnedAway(error, { remote, local, secure: tls !== null, tls }, error.status)
     this.farewells.say(stream, error)
   }
 
-  /** A connection has come to nothing before its first request. */
-  private turnedAway(error: GyreError, origin: RequestOrigin): void {
+  /** A connection has come to nothing before its first request. @param status - what it was told; 0 for nothing */
+  private turnedAway(error: GyreError, origin: RequestOrigin, status: number): void {
     this.tally.rejected++
-    this.report(error, error.status, origin)
-    this.settle(unanswered(origin, error, { started: this.kernel.time, head: null, status: error.status }))
+    this.report(error, status, origin)
+    this.settle(unanswered(origin, error, { started: this.kernel.time, head: null, status }))
   }
 
   /** A step took too long; all servers of the thread share the loop, and the newest that watches is told. */
@@ -358,22 +358,17 @@ export class Server implements ServerContext, Acceptor {
     const report = yield* drain({
       limit: this.limit,
       empty: this.empty,
-      size: () => this.connections.size,
+      size: () => this.connections.size + this.entrance.arriving,
       running: () => this.running(),
       outcomes: () => ({ ...this.tally.outcomes }),
       now: () => this.kernel.host.now(),
-      stopListening: () => {
-        for (const listener of this.listeners.keys()) {
-          acceptRest(listener, this)
-          listener.close()
-        }
-        this.phase = 'closing'
-        this.listeners.clear()
-      },
       windDown: () => {
+        this.phase = 'closing'
         for (const { keeper } of this.connections) if (keeper instanceof Connection) keeper.windDown()
       },
+      stopListening: () => this.entrance.stop(),
       cancel: () => {
+        this.entrance.close()
         this.scope.cancel('the server shuts down')
       },
       reset: () => {
@@ -381,6 +376,7 @@ export class Server implements ServerContext, Acceptor {
       },
     })
     this.phase = 'closed'
+    this.entrance.close()
     return report
   }
 }

@@ -82,6 +82,10 @@ class StreamWithRest implements ByteStream {
     return this.stream.tls
   }
 
+  get acknowledged(): number {
+    return this.stream.acknowledged
+  }
+
   get local(): Endpoint {
     return this.stream.local
   }

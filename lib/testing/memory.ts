@@ -21,6 +21,8 @@ export interface MemoryPairOptions {
 export class MemoryStream implements ByteStream {
   readonly kind = 'memory'
   readonly tls = null
+  /** Room shows as soon as the peer has read a byte: there is nothing to tell beyond. */
+  readonly acknowledged = 0
   readonly readable: Readiness = new Readiness('bytes to read', false)
   readonly writable: Readiness = new Readiness('room to write', true)
   readonly remote: Endpoint

@@ -45,6 +45,9 @@ export class Recorder implements ByteStream {
   get peerEnded(): boolean {
     return this.inner.peerEnded
   }
+  get acknowledged(): number {
+    return this.inner.acknowledged
+  }
   get remote(): Endpoint {
     return this.inner.remote
   }

@@ -187,10 +187,14 @@ describe.skipIf(!hasOpenssl)('HTTPS (skipped where openssl, package openssl, is 
   })
 
   test('close() lets running requests finish, and ends idle connections and handshakes', async () => {
-    const { client, server, address } = await secure(function* (_request, response) {
-      yield* sleep(50)
-      response.text('done')
-    }, site)
+    const { client, server, address } = await secure(
+      function* (_request, response) {
+        yield* sleep(50)
+        response.text('done')
+      },
+      site,
+      { limits: { handshakeTime: 300 } },
+    )
     const [idle, busy] = [await client(), await client()]
     const dawdling = connect(address.port, '127.0.0.1')
     dawdling.write('\x16')

@@ -2,8 +2,9 @@
  * Socket addresses: between an Endpoint and the bytes of a struct sockaddr.
  */
 import { GyreError } from '../../base/index.ts'
+import type { Endpoint } from '../endpoint.ts'
 import { shownPath } from '../listener.ts'
-import type { Endpoint, UnixAddress } from '../listener.ts'
+import type { UnixAddress } from '../listener.ts'
 import * as sys from './syscalls.ts'
 import type { Syscalls } from './syscalls.ts'
 

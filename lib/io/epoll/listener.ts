@@ -2,7 +2,10 @@
  * A Listener over a listening socket's descriptor.
  */
 import { GyreError, SIZES } from '../../base/index.ts'
-import type { Endpoint, Listener } from '../listener.ts'
+import { giveWay } from '../../kernel/index.ts'
+import type { Coroutine } from '../../kernel/index.ts'
+import type { Endpoint } from '../endpoint.ts'
+import type { Listener } from '../listener.ts'
 import { Readiness } from '../readiness.ts'
 import type { EpollPoller, EventSource } from './poller.ts'
 import type { ListeningSocket } from './socket.ts'
@@ -10,24 +13,45 @@ import { FdStream } from './stream.ts'
 import * as sys from './syscalls.ts'
 import type { Syscalls } from './syscalls.ts'
 
-/** No descriptor or no memory is left: the connection waits in the backlog until there is. */
-const EXHAUSTED: readonly number[] = [sys.EMFILE, sys.ENFILE, sys.ENOBUFS, sys.ENOMEM]
+/**
+ * The socket listens no more, and no later call will fare better: another process that shares it has shut it down
+ * (EINVAL), or somebody has closed or replaced our descriptor.
+ */
+const USELESS: readonly number[] = [sys.EINVAL, sys.EBADF, sys.ENOTSOCK, sys.EOPNOTSUPP]
+/** Failures of the one connection that was taken from the queue (accept(2), "Error handling"): the next may be well. */
+const OF_ONE_CONNECTION: readonly number[] = [
+  sys.EINTR,
+  sys.ECONNABORTED,
+  sys.ECONNRESET,
+  sys.ETIMEDOUT,
+  sys.EPERM,
+  sys.EPROTO,
+  sys.ENOPROTOOPT,
+  sys.ENONET,
+  sys.ENETDOWN,
+  sys.ENETUNREACH,
+  sys.EHOSTDOWN,
+  sys.EHOSTUNREACH,
+]
 
 export class FdListener implements Listener, EventSource {
   readonly endpoint: Endpoint
   readonly acceptable: Readiness = new Readiness('a connection', true)
   readonly certificates = null
+  readonly backlog: number
+  door = null
   onRefused = null
+  closed = false
   generation = 0
   private readonly calls: Syscalls = sys.syscalls()
   private readonly poller: EpollPoller
   private readonly socket: ListeningSocket
-  private closed = false
 
   /** @param socket - the listener owns it from here on */
-  constructor(poller: EpollPoller, socket: ListeningSocket) {
+  constructor(poller: EpollPoller, socket: ListeningSocket, backlog: number) {
     this.poller = poller
     this.socket = socket
+    this.backlog = backlog
     this.endpoint = socket.endpoint
     poller.add(socket.descriptor, this)
   }
@@ -37,7 +61,10 @@ export class FdListener implements Listener, EventSource {
   }
 
   tryAccept(): FdStream | null {
-    if (this.closed) return null
+    if (this.closed) {
+      this.acceptable.ready = false
+      return null
+    }
     for (let tries: number = SIZES.acceptBatch; ; tries--) {
       const descriptor = this.calls.accept4(this.socket.descriptor, 0, 0, sys.SOCK_NONBLOCK | sys.SOCK_CLOEXEC)
       if (descriptor >= 0) return this.adopt(descriptor)
@@ -46,11 +73,26 @@ export class FdListener implements Listener, EventSource {
         this.acceptable.ready = false
         return null
       }
-      // Whatever else accept() reports is about the connection that it took from the queue (accept(2), "Error
-      // handling"): the next one may be well. Where none is, it was not about a connection: no spinning.
-      if (EXHAUSTED.includes(errno) || tries === 0)
-        throw new GyreError('GYRE_IO_FAILED', `no connection can be accepted: ${this.calls.describe(errno)}`)
+      // The next may be well; where none is, no spinning.
+      if (OF_ONE_CONNECTION.includes(errno) && tries > 0) continue
+      const why = this.calls.describe(errno)
+      if (!USELESS.includes(errno)) throw new GyreError('GYRE_IO_FAILED', `no connection can be accepted: ${why}`)
+      this.close()
+      throw new GyreError(
+        'GYRE_IO_FAILED',
+        `the listening socket was closed, it accepts no connections any more: ${why}`,
+      )
     }
+  }
+
+  *gather(): Coroutine<void> {
+    // What our poller has not heard of yet is in the queue all the same, and the next try will ask for it.
+    this.acceptable.signal()
+    yield* giveWay()
+  }
+
+  stop(): void {
+    this.close()
   }
 
   close(): void {

@@ -2,10 +2,11 @@
  * A ByteStream over a socket's descriptor.
  */
 import { GyreError, SIZES } from '../../base/index.ts'
-import type { Endpoint } from '../listener.ts'
+import type { Endpoint } from '../endpoint.ts'
 import { Readiness } from '../readiness.ts'
 import { END, WOULD_WAIT } from '../stream.ts'
 import type { ByteStream, HangUpWatcher } from '../stream.ts'
+import { acknowledgedOn } from './acknowledged.ts'
 import { NOWHERE, endpointOf } from './address.ts'
 import { ioFailed } from './poller.ts'
 import type { EpollPoller, EventSource } from './poller.ts'
@@ -81,6 +82,10 @@ export class FdStream implements ByteStream, EventSource {
     const calls = sys.syscalls()
     // Once closed, the number may be another's.
     return (this.localEnd ??= this.closed ? NOWHERE : endpointOf(calls, calls.getsockname, this.descriptor))
+  }
+
+  get acknowledged(): number {
+    return this.closed ? 0 : acknowledgedOn(this.descriptor)
   }
 
   onEvents(events: number): void {

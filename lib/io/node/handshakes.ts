@@ -4,6 +4,9 @@
  * The first byte is looked at before OpenSSL sees it, so that one who speaks plain HTTP to the port can
  * be told so. A handshake has one time for all of it, however it dribbles: Node's own limit is for the
  * pauses between packets. Whatever goes wrong ends that connection and nothing else.
+ *
+ * A place inside is taken before the handshake, so that the limits count those under way. There is room for so many;
+ * then the client that has most of them loses its oldest, and no other is kept out by it.
  */
 import type { Socket } from 'node:net'
 import { createServer } from 'node:tls'
@@ -12,7 +15,8 @@ import { GyreError, SIZES } from '../../base/index.ts'
 import type { ErrorCode } from '../../base/index.ts'
 import { Deadline } from '../../kernel/index.ts'
 import type { Expiring, Kernel } from '../../kernel/index.ts'
-import type { Certificates, Endpoint } from '../listener.ts'
+import type { Endpoint } from '../endpoint.ts'
+import type { Certificates, Doorkeeper, Place } from '../listener.ts'
 import type { TlsOptions } from '../tls.ts'
 import { findCertificate, readCertificates } from './certificates.ts'
 import type { CertificateSet } from './certificates.ts'
@@ -20,9 +24,14 @@ import { DuplexStream, endpointOf, isAuthorized } from './stream.ts'
 
 /** Takes what becomes of handshakes. */
 export interface HandshakeEnds {
-  secured(stream: DuplexStream): void
+  readonly door: Doorkeeper | null
+  /** @param place - held until the stream is handed over */
+  secured(stream: DuplexStream, place: Place): void
   refused(error: GyreError, remote: Endpoint, plain: DuplexStream | null): void
 }
+
+/** Where nobody keeps the door. */
+const ANYBODY: Place = { client: null, leave: () => undefined }
 
 export class Handshakes implements Certificates {
   readonly kernel: Kernel
@@ -34,8 +43,9 @@ export class Handshakes implements Certificates {
   private reads = 0
   private newest = 0
   private ends: HandshakeEnds | null = null
-  /** By both ends of the connection, which is all that Node's events and our records have in common. */
-  private readonly running = new Map<string, Handshake>()
+  private readonly running = new Map<Socket, Handshake>()
+  /** The same by client, each client's in the order in which they came. */
+  private readonly ofClients = new Map<string | null, Set<Handshake>>()
 
   private constructor(kernel: Kernel, options: TlsOptions, time: number, set: CertificateSet) {
     this.kernel = kernel
@@ -57,13 +67,13 @@ export class Handshakes implements Certificates {
     })
     const mustBeAuthorized = options.requestClientCertificate === true && options.rejectUnauthorized !== false
     this.server.on('secureConnection', (socket) => {
-      const handshake = this.running.get(keyOf(socket))
+      const handshake = this.running.get(beneath(socket))
       if (handshake === undefined) socket.destroy()
       else if (isAuthorized(socket) || !mustBeAuthorized) handshake.succeeded(socket)
       else handshake.failed(`the client's certificate is missing or not trusted (${String(socket.authorizationError)})`)
     })
     this.server.on('tlsClientError', (error, socket) => {
-      this.running.get(keyOf(socket))?.failed(reasonOf(error))
+      this.running.get(beneath(socket))?.failed(reasonOf(error))
     })
   }
 
@@ -88,12 +98,21 @@ export class Handshakes implements Certificates {
     this.ends = ends
   }
 
-  /** Begins with a socket that was just accepted. @returns whether there was room for one more */
-  begin(socket: Socket): boolean {
-    if (this.ends === null || this.running.size >= SIZES.handshakes) return false
-    const key = keyOf(socket)
-    this.running.set(key, new Handshake(this, key, socket, this.ends))
-    return true
+  /** Begins with a socket that was just accepted. */
+  begin(socket: Socket): void {
+    const ends = this.ends as HandshakeEnds
+    const remote = endpointOf(socket)
+    const place = ends.door?.admit(remote) ?? ANYBODY
+    if (place instanceof GyreError) {
+      socket.destroy()
+      return ends.refused(place, remote, null)
+    }
+    if (this.running.size >= SIZES.handshakes) this.shedOne()
+    const handshake = new Handshake(this, socket, remote, place, ends)
+    this.running.set(socket, handshake)
+    const ofClient = this.ofClients.get(place.client)
+    if (ofClient === undefined) this.ofClients.set(place.client, new Set([handshake]))
+    else ofClient.add(handshake)
   }
 
   /** Bytes of a handshake have come: OpenSSL goes on with it. */
@@ -101,33 +120,56 @@ export class Handshakes implements Certificates {
     this.server.emit('connection', socket)
   }
 
-  forget(key: string): void {
-    this.running.delete(key)
+  forget(handshake: Handshake): void {
+    const { socket, place } = handshake
+    this.running.delete(socket)
+    const ofClient = this.ofClients.get(place.client)
+    ofClient?.delete(handshake)
+    if (ofClient?.size === 0) this.ofClients.delete(place.client)
+  }
+
+  /** Those that have not begun get so long and no more. @param patience - in milliseconds */
+  hurry(patience: number): void {
+    for (const handshake of this.running.values()) handshake.hurry(patience)
   }
 
   /** Ends all that are under way. */
   close(): void {
-    for (const handshake of this.running.values()) handshake.drop()
+    for (const handshake of this.running.values()) handshake.cut()
+  }
+
+  private shedOne(): void {
+    let most: Set<Handshake> = new Set()
+    for (const ofClient of this.ofClients.values()) if (ofClient.size > most.size) most = ofClient
+    const [oldest] = most
+    oldest?.failed(`more than ${SIZES.handshakes} TLS handshakes at once`, 'GYRE_HANDSHAKE_SHED')
   }
 }
 
 /** One connection's. */
 class Handshake implements Expiring {
+  readonly socket: Socket
+  readonly place: Place
   private readonly owner: Handshakes
-  private readonly key: string
-  private readonly socket: Socket
+  private readonly remote: Endpoint
   private readonly ends: HandshakeEnds
   private readonly deadline: Deadline
+  /** When its time is over. */
+  private readonly until: number
   /** Bytes have come. */
   private begun = false
+  /** The listener has stopped, and the client was quiet so far. */
+  private hurried = false
 
-  constructor(owner: Handshakes, key: string, socket: Socket, ends: HandshakeEnds) {
+  constructor(owner: Handshakes, socket: Socket, remote: Endpoint, place: Place, ends: HandshakeEnds) {
     this.owner = owner
-    this.key = key
     this.socket = socket
+    this.remote = remote
+    this.place = place
     this.ends = ends
     this.deadline = new Deadline(this)
-    owner.kernel.deadlines.set(this.deadline, owner.kernel.host.now() + owner.time)
+    this.until = owner.kernel.host.now() + owner.time
+    owner.kernel.deadlines.set(this.deadline, this.until)
     // What an error means, the close says that follows it.
     socket.on('error', () => undefined)
     socket.once('close', this.onClose)
@@ -137,22 +179,40 @@ class Handshake implements Expiring {
   succeeded(secure: TLSSocket): void {
     this.settle()
     secure.allowHalfOpen = true
-    this.ends.secured(new DuplexStream(secure, this.socket))
+    this.ends.secured(new DuplexStream(secure, this.socket), this.place)
   }
 
   failed(reason: string, code: ErrorCode = 'GYRE_TLS_HANDSHAKE'): void {
     this.settle()
-    this.ends.refused(new GyreError(code, reason), endpointOf(this.socket), null)
-    this.socket.destroy()
+    this.ends.refused(new GyreError(code, reason), this.remote, null)
+    this.end()
+  }
+
+  hurry(patience: number): void {
+    if (this.begun) return
+    const { deadlines, host } = this.owner.kernel
+    this.hurried = true
+    deadlines.set(this.deadline, Math.min(this.until, host.now() + patience))
+  }
+
+  cut(): void {
+    if (this.begun) this.failed('the server shut down before the TLS handshake was done', 'GYRE_SHUTDOWN')
+    else this.drop()
   }
 
   expired(): void {
+    if (this.hurried && !this.begun) return this.drop()
     this.failed(`the TLS handshake took longer than ${this.owner.time} ms`, 'GYRE_HANDSHAKE_TIMEOUT')
   }
 
   drop(): void {
     this.settle()
+    this.end()
+  }
+
+  private end(): void {
     this.socket.destroy()
+    this.place.leave()
   }
 
   private readonly onClose = (): void => {
@@ -167,17 +227,19 @@ class Handshake implements Expiring {
     if (bytes === null) return this.drop()
     socket.unshift(bytes)
     this.begun = true
+    if (this.hurried) this.owner.kernel.deadlines.set(this.deadline, this.until)
     if (!isLetter(bytes[0])) {
       // Until the handshake is done one side that ends is the end of both.
       socket.allowHalfOpen = false
       return this.owner.start(socket)
     }
     this.settle()
-    this.ends.refused(new GyreError('GYRE_NOT_TLS'), endpointOf(socket), new DuplexStream(socket))
+    this.ends.refused(new GyreError('GYRE_NOT_TLS'), this.remote, new DuplexStream(socket))
+    this.place.leave()
   }
 
   private settle(): void {
-    this.owner.forget(this.key)
+    this.owner.forget(this)
     this.owner.kernel.deadlines.cancel(this.deadline)
     this.socket.off('close', this.onClose)
   }
@@ -188,8 +250,12 @@ function isLetter(byte: number | undefined): boolean {
   return byte !== undefined && /[A-Za-z]/.test(String.fromCharCode(byte))
 }
 
-function keyOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
-  return [remoteAddress, remotePort, localAddress, localPort].join(' ')
+/**
+ * The socket that a TLSSocket was made over. Node has no public name for it, and addresses will not do: all ends of
+ * a unix socket have the same.
+ */
+function beneath(secure: TLSSocket): Socket {
+  return (secure as unknown as { _parent: Socket })._parent
 }
 
 function reasonOf(error: Error): string {

@@ -8,17 +8,20 @@ import { createServer } from 'node:net'
 import type { ListenOptions, Server, Socket } from 'node:net'
 import { isMainThread } from 'node:worker_threads'
 import { chmodSync, fstatSync } from 'node:fs'
-import { GyreError, SIZES } from '../../base/index.ts'
+import { GyreError } from '../../base/index.ts'
+import { sleep } from '../../kernel/index.ts'
+import type { Coroutine } from '../../kernel/index.ts'
 import { addressError } from '../address-error.ts'
 import { shownPath } from '../listener.ts'
-import type { Endpoint, ListenAddress, Listener } from '../listener.ts'
+import type { Endpoint } from '../endpoint.ts'
+import type { ListenAddress, Listener, Place } from '../listener.ts'
 import { Readiness } from '../readiness.ts'
 import { isAbstract } from '../socket-file.ts'
 import type { SocketFile } from '../socket-file.ts'
 import { endpointOf } from '../epoll/address.ts'
 import { checkListening } from '../epoll/socket.ts'
 import { loadSyscalls } from '../epoll/syscalls.ts'
-import type { Handshakes } from './handshakes.ts'
+import type { HandshakeEnds, Handshakes } from './handshakes.ts'
 import { DuplexStream } from './stream.ts'
 
 /** From when on Node's listen() knows `reusePort`: 22.12, and 23.1. Before, it is passed over without a word. */
@@ -26,6 +29,15 @@ const REUSE_PORT_SINCE: readonly (readonly [major: number, minor: number])[] = [
   [22, 12],
   [23, 1],
 ]
+
+/** Turns of Node's loop in which nobody came, until it is believed that nobody waits; between two it looks at sockets. */
+const QUIET_TURNS = 3
+
+/** A connection that was not taken yet. */
+interface Arrival {
+  readonly stream: DuplexStream
+  readonly place: Place | null
+}
 
 /**
  * Opens a listener of Node's.
@@ -121,15 +133,20 @@ function endpointFor(server: Server, where: ListenAddress): Endpoint {
   return { address: shownPath(address ?? ''), port: 0, family: 'unix' }
 }
 
-export class NodeListener implements Listener {
+export class NodeListener implements Listener, HandshakeEnds {
   readonly endpoint: Endpoint
   readonly acceptable: Readiness = new Readiness('a connection', false)
   readonly certificates: Handshakes | null
+  readonly backlog: number
+  closed = false
+  door: Listener['door'] = null
   onRefused: Listener['onRefused'] = null
   private readonly server: Server
   private readonly file: SocketFile | null
-  private readonly backlog: number
-  private queue: DuplexStream[] = []
+  private queue: Arrival[] = []
+  /** Connections that Node has accepted so far. */
+  private accepted = 0
+  private stopped = false
   /** What went wrong with connections that were never in the queue; said once the queue is empty. */
   private failure: GyreError | null = null
 
@@ -139,28 +156,26 @@ export class NodeListener implements Listener {
     this.certificates = handshakes
     this.file = file
     this.endpoint = endpointFor(server, where)
-    handshakes?.reportTo({
-      secured: (stream) => {
-        this.enqueue(stream)
-      },
-      refused: (error, remote, plain) => {
-        if (this.onRefused === null) plain?.close()
-        else this.onRefused(error, remote, plain)
-      },
-    })
+    handshakes?.reportTo(this)
     server.on('connection', (socket: Socket) => {
-      if (handshakes === null) this.enqueue(new DuplexStream(socket))
-      else if (!handshakes.begin(socket)) this.overflow(new DuplexStream(socket), SIZES.handshakes)
+      this.accepted++
+      if (handshakes === null) this.enqueue({ stream: new DuplexStream(socket), place: null })
+      else handshakes.begin(socket)
     })
     // Node goes on by itself when it is out of descriptors: libuv takes the connection in and drops it.
     server.on('error', (error) => {
-      this.failed(new GyreError('GYRE_IO_FAILED', `no connection can be accepted: ${error.message}`))
+      this.failure = new GyreError('GYRE_IO_FAILED', `no connection can be accepted: ${error.message}`)
+      this.acceptable.signal()
     })
   }
 
   tryAccept(): DuplexStream | null {
-    const stream = this.queue.shift()
-    if (stream !== undefined) return stream
+    const arrival = this.queue.shift()
+    if (arrival !== undefined) {
+      // From here on it is counted by whoever takes it.
+      arrival.place?.leave()
+      return arrival.stream
+    }
     const { failure } = this
     this.failure = null
     if (failure !== null) throw failure
@@ -168,29 +183,59 @@ export class NodeListener implements Listener {
     return null
   }
 
-  close(): void {
+  *gather(): Coroutine<void> {
+    // Node takes one connection a turn, and does not tell how many wait. They are taken in the order in which they
+    // came, so after as many as the backlog holds all others are later ones.
+    const enough = this.accepted + this.backlog
+    for (let quiet = 0; quiet < QUIET_TURNS && this.accepted < enough;) {
+      const before = this.accepted
+      yield* sleep(1)
+      quiet = this.accepted === before ? quiet + 1 : 0
+    }
+  }
+
+  stop(patience: number): void {
+    if (this.stopped) return
+    this.stopped = true
     // libuv removes the name that was bound, which is another.
     this.file?.remove()
     this.server.close()
+    this.certificates?.hurry(patience)
+    if (this.certificates === null) this.close()
+  }
+
+  close(): void {
+    if (this.closed) return
+    this.closed = true
+    this.stop(0)
     this.certificates?.close()
-    for (const stream of this.queue) stream.reset()
-    this.queue = []
+    for (const { stream, place } of this.queue.splice(0)) {
+      stream.reset()
+      place?.leave()
+    }
     this.acceptable.signal()
   }
 
-  private enqueue(stream: DuplexStream): void {
-    if (this.queue.length >= this.backlog) return this.overflow(stream, this.backlog)
-    this.queue.push(stream)
+  secured(stream: DuplexStream, place: Place): void {
+    this.enqueue({ stream, place })
+  }
+
+  refused(error: GyreError, remote: Endpoint, plain: DuplexStream | null): void {
+    if (this.onRefused === null) plain?.close()
+    else this.onRefused(error, remote, plain)
+  }
+
+  private enqueue(arrival: Arrival): void {
+    if (this.queue.length >= this.backlog) return this.overflow(arrival)
+    this.queue.push(arrival)
     this.acceptable.signal()
   }
 
-  private overflow(stream: DuplexStream, most: number): void {
+  private overflow({ stream, place }: Arrival): void {
+    const { remote } = stream
     stream.reset()
-    this.failed(new GyreError('GYRE_CONNECTIONS_FULL', `more than ${most} connections waited to be accepted`))
-  }
-
-  private failed(error: GyreError): void {
-    this.failure = error
-    this.acceptable.signal()
+    place?.leave()
+    const why = `more than ${this.backlog} connections waited to be accepted`
+    this.refused(new GyreError('GYRE_CONNECTIONS_FULL', why), remote, null)
   }
 }

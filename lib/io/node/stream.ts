@@ -5,11 +5,13 @@ import type { Duplex } from 'node:stream'
 import { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { GyreError, SIZES } from '../../base/index.ts'
-import type { Endpoint } from '../listener.ts'
+import type { Endpoint } from '../endpoint.ts'
 import { Readiness } from '../readiness.ts'
+import { acknowledgedOn } from '../epoll/acknowledged.ts'
 import { END, WOULD_WAIT } from '../stream.ts'
 import type { ByteStream, HangUpWatcher } from '../stream.ts'
 import type { TlsConnection } from '../tls.ts'
+import { boundClosing } from './closing.ts'
 
 export class DuplexStream implements ByteStream {
   readonly kind = 'node'
@@ -59,6 +61,12 @@ export class DuplexStream implements ByteStream {
     return this.tlsFacts
   }
 
+  get acknowledged(): number {
+    const socket = this.beneath ?? this.duplex
+    const descriptor = socket instanceof Socket ? descriptorOf(socket) : undefined
+    return descriptor === undefined ? 0 : acknowledgedOn(descriptor)
+  }
+
   get local(): Endpoint {
     const { duplex } = this
     if (!(duplex instanceof Socket)) return NOWHERE
@@ -97,8 +105,11 @@ export class DuplexStream implements ByteStream {
   close(): void {
     if (this.closed) return
     this.closed = true
-    if (this.duplex instanceof Socket) this.duplex.destroySoon()
-    else this.duplex.end()
+    const { duplex } = this
+    if (duplex instanceof Socket) {
+      duplex.destroySoon()
+      boundClosing(duplex, this)
+    } else duplex.end()
     this.readable.signal()
     this.writable.signal()
   }
@@ -148,6 +159,12 @@ export class DuplexStream implements ByteStream {
   private peerGone(): GyreError {
     return new GyreError('GYRE_PEER_GONE', `the peer is gone: ${this.broken?.message ?? 'the socket was closed'}`)
   }
+}
+
+/** Node has no public name for it; without a number nothing is known of what the peer acknowledges. */
+function descriptorOf(socket: Socket): number | undefined {
+  const { _handle: handle } = socket as { _handle?: { fd?: number } | null }
+  return handle?.fd !== undefined && handle.fd >= 0 ? handle.fd : undefined
 }
 
 const NOWHERE: Endpoint = { address: '', port: 0, family: 'unix' }
