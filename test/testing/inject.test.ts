@@ -76,11 +76,7 @@ describe('inject', () => {
     expect((await inject(server, { path: '/teapot' })).status).toBe(418)
     expect((await inject(server, { path: `/${'x'.repeat(10_000)}` })).status).toBe(414)
     expect((await inject(server, { method: 'get' })).status).toBe(400)
-    expect(events).toEqual([
-      'GYRE_HANDLER_FAILED',
-      'GYRE_TARGET_TOO_LONG',
-      'GYRE_MALFORMED_HEAD',
-    ])
+    expect(events).toEqual(['GYRE_HANDLER_FAILED', 'GYRE_TARGET_TOO_LONG', 'GYRE_MALFORMED_HEAD'])
   })
 
   test('yielded in a task as well as awaited, and nothing is left afterwards', async () => {

@@ -76,7 +76,7 @@ describe('what blocks only its thread', () => {
       const body = Buffer.alloc(size, 'abcdefghij')
       for (const stream of [false, true]) {
         const sent = stream ? new Blob([body]).stream() : body
-        const answer = await fetch(`${url}echo`, { method: 'POST', body: sent, duplex: 'half' } as RequestInit)
+        const answer = await fetch(`${url}echo`, { method: 'POST', body: sent, duplex: 'half' })
         expect(Buffer.from(await answer.arrayBuffer()).equals(body)).toBe(true)
       }
     }
