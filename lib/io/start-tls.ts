@@ -14,7 +14,7 @@ import { BufferedStream } from './buffered.ts'
 import { FdStream } from './epoll/stream.ts'
 import { findCertificate, readCertificates, readPem } from './node/certificates.ts'
 import type { CertificateSet } from './node/certificates.ts'
-import { DuplexStream } from './node/stream.ts'
+import { DuplexStream, isAuthorized } from './node/stream.ts'
 import type { ByteStream } from './stream.ts'
 import type { TlsOptions } from './tls.ts'
 
@@ -173,7 +173,7 @@ function* serverHandshake(options: TlsOptions): Coroutine<Handshake> {
     })
     const fail = (error: Error): void => failed(handshakeError('GYRE_TLS_HANDSHAKE', 'with a client', error))
     server.once('secureConnection', (secure) => {
-      if (secure.authorized || !mustBeAuthorized) return done(secure)
+      if (isAuthorized(secure, secure.getPeerX509Certificate()) || !mustBeAuthorized) return done(secure)
       // Until the task has destroyed it: an error that nobody listens to ends the process.
       secure.on('error', () => undefined)
       fail(new Error(`its certificate is missing or not trusted (${String(secure.authorizationError)})`))

@@ -69,7 +69,7 @@ export class Handshakes implements Certificates {
     this.server.on('secureConnection', (socket) => {
       const handshake = this.running.get(beneath(socket))
       if (handshake === undefined) socket.destroy()
-      else if (isAuthorized(socket) || !mustBeAuthorized) handshake.succeeded(socket)
+      else if (isAuthorized(socket, socket.getPeerX509Certificate()) || !mustBeAuthorized) handshake.succeeded(socket)
       else handshake.failed(`the client's certificate is missing or not trusted (${String(socket.authorizationError)})`)
     })
     this.server.on('tlsClientError', (error, socket) => {

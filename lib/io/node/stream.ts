@@ -1,6 +1,7 @@
 /*
  * A ByteStream over a socket of Node's (or any other Duplex), read as readiness.
  */
+import type { X509Certificate } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
@@ -180,20 +181,25 @@ function endpoint(address: string | undefined, port: number | undefined, family:
 }
 
 function tlsFactsOf(socket: TLSSocket): TlsConnection {
+  const certificate = socket.getPeerX509Certificate()
   return {
     protocol: socket.getProtocol() ?? 'unknown',
     cipher: socket.getCipher().standardName,
     // What Node declares and what it gives differ: false where no name came, or no protocol was agreed.
     serverName: textOrNull(socket.servername)?.toLowerCase() ?? null,
     alpn: textOrNull(socket.alpnProtocol),
-    peerCertificate: socket.getPeerX509Certificate() ?? null,
-    authorized: isAuthorized(socket),
+    peerCertificate: certificate ?? null,
+    authorized: isAuthorized(socket, certificate),
   }
 }
 
-/** Node says it of a resumed session of TLS 1.3 too that never had a certificate. */
-export function isAuthorized(socket: TLSSocket): boolean {
-  return socket.authorized && socket.getPeerX509Certificate() !== undefined
+/**
+ * Node says it of a resumed session of TLS 1.3 too that never had a certificate.
+ *
+ * @param certificate - as `getPeerX509Certificate` gave it: at a client's end Node 20 gives it once
+ */
+export function isAuthorized(socket: TLSSocket, certificate: X509Certificate | undefined): boolean {
+  return socket.authorized && certificate !== undefined
 }
 
 function textOrNull(value: unknown): string | null {
