@@ -81,6 +81,11 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
     return this.stream.tls !== null
   }
 
+  /** True while nothing was answered on it. */
+  get fresh(): boolean {
+    return this.served === 0
+  }
+
   /** True while it waits for a request. */
   get idle(): boolean {
     return this.state === 'idle' || this.state === 'head'

@@ -65,8 +65,9 @@ export function* drain(server: Draining): Coroutine<CloseReport> {
   if (closeDelay > 0) yield* sleep(closeDelay)
   const running = server.running().length
   const idle = server.size() - running
-  server.windDown()
+  // Before those who are here are told to go: they come again at once, and would find a door that is just closing.
   yield* server.stopListening()
+  server.windDown()
   const cut = yield* waitOrCut(server)
   const after = server.outcomes()
   const outcomes = Object.fromEntries(

@@ -363,10 +363,14 @@ export class Server implements ServerContext {
       outcomes: () => ({ ...this.tally.outcomes }),
       now: () => this.kernel.host.now(),
       windDown: () => {
-        this.phase = 'closing'
         for (const { keeper } of this.connections) if (keeper instanceof Connection) keeper.windDown()
       },
-      stopListening: () => this.entrance.stop(),
+      stopListening: () => {
+        // Who has just come, and who comes in from here on, is told at once.
+        this.phase = 'closing'
+        for (const { keeper } of this.connections) if (keeper instanceof Connection && keeper.fresh) keeper.windDown()
+        return this.entrance.stop()
+      },
       cancel: () => {
         this.entrance.close()
         this.scope.cancel('the server shuts down')

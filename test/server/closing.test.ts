@@ -20,6 +20,8 @@ test('a request that was on its way when an idle connection was about to close i
   await client.until((text) => text.endsWith('x'))
   const closing = server.close()
   await eventually(() => !server.ready)
+  // Taking in the backlog comes first.
+  await new Promise((resolve) => setTimeout(resolve, 100))
   client.send(GET)
   const got = answers(await client.end())
   expect(got.map(({ headers }) => headers['connection'])).toEqual([undefined, 'close'])

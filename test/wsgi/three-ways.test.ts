@@ -156,7 +156,7 @@ describe('1,000 clients that leave at random moments', () => {
         'idle threads',
       )
       expect(count('close')).toBe(count('call'))
-      expect(count('call')).toBeGreaterThan(100)
+      expect(count('call')).toBeGreaterThan(20)
       expect(temporaryFiles()).toBe(before)
       expect(server.statistics().outputHeld).toBe(0)
       if (app !== null) expect(app.statistics()).toMatchObject({ threads: 2, crashed: 0, timedOut: 0 })
