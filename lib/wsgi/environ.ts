@@ -76,7 +76,7 @@ export function environOf<Input>(
   if (length !== undefined) environ.CONTENT_LENGTH = String(length)
   addFields(environ, request)
   // Never empty (W3), whatever the client sent: our own address stands in for a Host that is missing.
-  environ.SERVER_NAME = nameOf(environ['HTTP_HOST'] as string | undefined) || local.address || 'localhost'
+  environ.SERVER_NAME = nameOf(environ['HTTP_HOST']) || local.address || 'localhost'
   return environ
 }
 

@@ -87,6 +87,7 @@ function lintWrite(state: LintState, write: WriteChunk): WriteChunk {
 }
 
 function checkStatus(status: unknown): asserts status is string {
+  //# ## Status and headers
   //# W12: the status is a string: three digits, a space, a reason without control characters; not below 100.
   must(typeof status === 'string', `the status is ${typeof status}, not a string`)
   must(/^[1-5]\d\d [\x20-\x7e\x80-\xff]*$/.test(status), `the status ${JSON.stringify(status)} is not like "200 OK"`)

@@ -49,7 +49,9 @@ export interface BaseEnviron {
   'gyre.raw_target': string
   /** How the application is run. */
   'gyre.way': WsgiWay
-  /** Request header fields, as `HTTP_` and the name, and whatever middleware adds. */
+  /** Request header fields. */
+  [field: `HTTP_${string}`]: string | undefined
+  /** Whatever middleware adds. */
   [key: string]: unknown
 }
 

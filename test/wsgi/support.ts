@@ -32,7 +32,7 @@ export interface Hosted {
   port: number
   url: string
   events: LogEvent[]
-  connect(): Promise<RawClient>
+  connect: () => Promise<RawClient>
 }
 
 /** Serves a handler with the built package. */
