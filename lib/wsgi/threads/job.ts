@@ -51,7 +51,8 @@ export class Job implements Expiring {
   }
 
   /** A whole answer has come. */
-  answered(bytes: Buffer): void {
+  answered(thread: Thread, bytes: Buffer): void {
+    this.thread = thread
     this.answer = bytes
     this.spot.wake()
   }
@@ -97,6 +98,10 @@ export class Job implements Expiring {
         reader.skip()
         yield* this.feed(thread)
         return false
+      // Both come here where the application has asked for input before.
+      case RECORD.answer:
+        this.sendWhole(reader.take(), response)
+        return true
       case RECORD.failure:
         throw hearFailure(reader.take())
       default:

@@ -275,9 +275,10 @@ export class Pool implements JobPool, ThreadKeeper {
       const job = this.jobs.get(reader.job)
       const whole = kind === RECORD.answer || kind === RECORD.failure
       if (job !== undefined && !whole) return job.news(thread)
-      if (whole || kind === RECORD.end) this.hasServed(thread)
+      // Those that are answered are counted when their task is over.
+      if (job === undefined ? whole || kind === RECORD.end : kind === RECORD.failure) this.hasServed(thread)
       if (job === undefined) reader.skip()
-      else if (kind === RECORD.answer) job.answered(reader.take())
+      else if (kind === RECORD.answer) job.answered(thread, reader.take())
       else job.fail(hearFailure(reader.take()))
     }
   }
