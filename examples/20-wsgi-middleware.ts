@@ -15,7 +15,6 @@ const page: WsgiApp = (environ, startResponse) => {
   return [Buffer.from(`you are ${String(environ['REMOTE_USER'])}, and this is ${environ.PATH_INFO}\n`.repeat(100))]
 }
 
-/** Says how long the application took until it began its response. */
 const timing: Middleware = (app) => (environ, startResponse) => {
   const from = performance.now()
   const entry = () => ['Server-Timing', `app;dur=${(performance.now() - from).toFixed(1)}`] as const
@@ -43,7 +42,7 @@ const rewrite: Middleware = (app) => (environ, startResponse) => {
 /** Compresses answers of one piece. It calls start_response itself, when it knows what the application returned. */
 const gzip: Middleware = (app) => (environ, startResponse) => {
   if (environ['HTTP_ACCEPT_ENCODING']?.includes('gzip') !== true) return app(environ, startResponse)
-  let status = '500 Internal Server Error'
+  let status = ''
   const headers = new Headers()
   const result = app(environ, (given, pairs) => {
     status = given

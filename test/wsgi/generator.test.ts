@@ -205,7 +205,7 @@ describe('ends', () => {
           yield 'no bytes' as never
         } finally {
           yield* sleep(1)
-           
+
           throw new Error('second')
         }
       }),

@@ -85,7 +85,8 @@ describe('what blocks only its thread', () => {
 
 describe('ends', () => {
   test('a request that takes too long ends its thread, which is replaced', async () => {
-    const app = threads(APP, { requestTime: 300 })
+    // Longer than a thread takes to start, which the request after it waits for.
+    const app = threads(APP, { requestTime: 3000 })
     const { url, events } = await host(app)
     const [, before] = await ask(`${url}thread`)
     expect((await ask(`${url}forever`))[0]).toBe(504)
