@@ -42,6 +42,7 @@ export const ERRORS = {
   GYRE_TARGET_TOO_LONG: client(414, 'The request target is longer than the limit targetBytes.', 'targetBytes'),
   GYRE_HEAD_TOO_LARGE: client(431, 'The request head is larger than the limit headBytes.', 'headBytes'),
   GYRE_TOO_MANY_FIELDS: client(431, 'The request head has more fields than the limit fieldCount.', 'fieldCount'),
+  GYRE_FIELD_TOO_LARGE: client(431, 'A header field is larger than the limit fieldBytes.', 'fieldBytes'),
   GYRE_HEAD_TIMEOUT: client(408, 'The request head was not complete within headTime.', 'headTime'),
 
   // The request body
@@ -90,7 +91,7 @@ export const ERRORS = {
     'An answer in one piece is larger than the limit outputBytes; stream it with write().',
     'outputBytes',
   ),
-  GYRE_NO_UPGRADE: app(500, 'The handler upgrades a connection whose client has not asked for that protocol.'),
+  GYRE_NO_UPGRADE: client(426, 'The resource speaks another protocol, for which the client has not asked.'),
   GYRE_HANDLER_RESULT: app(500, 'The handler returned neither nothing, nor a generator, nor a promise.'),
   GYRE_RESPONSE_STARTED: app(500, 'The head of the response was sent already and cannot be changed.'),
   GYRE_RESPONSE_ENDED: app(500, 'The response was finished already.'),

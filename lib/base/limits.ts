@@ -56,6 +56,12 @@ export const LIMITS = {
     'gunicorn 100, Apache 100, node 2,000 (drops the rest)',
     { most: FIELD_RECORDS },
   ),
+  fieldBytes: row(
+    8_192,
+    'bytes',
+    'One field, its name and its value, must not take the whole head.',
+    'nginx 8 KB, Apache 8,190, gunicorn 8,190',
+  ),
   bodyBytes: row(
     1_048_576,
     'bytes',

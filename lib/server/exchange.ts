@@ -261,7 +261,7 @@ export class Exchange implements BodyPort, ResponseSink, Settlement {
     const { status, text } = switchingHead(head, protocol, response.ownHeaders, port.server.dateLine())
     // RFC 9110 section 7.8: the request is read to its end before the protocol changes.
     if (incoming !== null && !incoming.done && !(yield* incoming.discard(this.limit.drainBytes)))
-      throw new GyreError('GYRE_NO_UPGRADE', 'the request has a body that was not read to its end')
+      throw new GyreError('GYRE_BODY_TOO_LARGE', 'the body of a request for an upgrade is larger than drainBytes')
     yield* port.outlet.acquire()
     try {
       response.mustBeOpen()

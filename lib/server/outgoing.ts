@@ -10,6 +10,7 @@ import type { PlannedHead, RequestHead } from '../protocol/index.ts'
 import type { ServerContext } from './context.ts'
 import type { Incoming } from './incoming.ts'
 import type { Outlet } from './outlet.ts'
+import { UpgradeRequired } from './upgrade.ts'
 import type { Payload, Response } from './response.ts'
 
 const LOWEST_STATUS = 200
@@ -160,7 +161,7 @@ export class Outgoing {
       contentType: TEXT,
       length: Buffer.byteLength(text),
       keepAlive: this.mayGoOn() && !this.bodyBroken(error),
-      date: this.port.server.dateLine(),
+      date: this.port.server.dateLine() + (error instanceof UpgradeRequired ? error.lines : ''),
     })
     this.begin(planned, status)
     yield* this.port.outlet.write(planned.text, planned.hasBody ? text : '')

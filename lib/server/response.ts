@@ -160,7 +160,7 @@ export class Response {
    *
    * @param protocol - one of those that the client asks for, such as `websocket`
    * @returns the stream; what the client has sent already is read first
-   * @throws GyreError `GYRE_NO_UPGRADE` where the client has not asked for it; `GYRE_RESPONSE_STARTED`
+   * @throws GyreError `GYRE_NO_UPGRADE` (426) where the client has not asked for it; `GYRE_RESPONSE_STARTED`
    * @example
    * ```ts
    * const stream = yield* response.upgrade('echo')

@@ -10,6 +10,17 @@ import type { RequestHead, ResponseFields } from '../protocol/index.ts'
 const OK = 200
 const SWITCHING_PROTOCOLS = 101
 
+/** The client has not asked for the protocol that it would have to speak here: 426 names it (RFC 9110 section 15.5.22). */
+export class UpgradeRequired extends GyreError {
+  /** Lines of the answer's head. */
+  readonly lines: string
+
+  constructor(protocol: string) {
+    super('GYRE_NO_UPGRADE', `this resource speaks ${protocol}`)
+    this.lines = `Upgrade: ${protocol}\r\nConnection: upgrade\r\n`
+  }
+}
+
 /** A head that leaves HTTP. */
 export interface SwitchingHead {
   readonly status: number
@@ -29,12 +40,13 @@ export function switchingHead(
   date: string,
 ): SwitchingHead {
   if (head.method === 'CONNECT' && protocol === '') return { status: OK, text: connectHead(OK, fields, date) }
+  // First, because it checks the name, which goes into the refusal as well.
+  const text = upgradeHead(protocol, fields)
   const asked = head.upgrade
     ? (head.fields.get('upgrade') ?? '').split(',').map((name) => name.trim().toLowerCase())
     : []
-  if (!asked.includes(protocol.toLowerCase()))
-    throw new GyreError('GYRE_NO_UPGRADE', `the client has not asked for the protocol ${JSON.stringify(protocol)}`)
-  return { status: SWITCHING_PROTOCOLS, text: upgradeHead(protocol, fields) }
+  if (!asked.includes(protocol.toLowerCase())) throw new UpgradeRequired(protocol)
+  return { status: SWITCHING_PROTOCOLS, text }
 }
 
 /** @returns the stream itself, or one that gives what was read of it too early before anything else */

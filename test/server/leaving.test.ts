@@ -76,10 +76,12 @@ describe('upgrade', () => {
       'is named without the token in Connection',
       'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nUpgrade: echo\r\n\r\n',
     ],
-  ])('to what %s is a fault of the handler', async (_why, request) => {
+  ])('to what %s is refused with 426, which names the protocol (RFC 9110 15.5.22)', async (_why, request) => {
     const { exchange, events } = await serve(echo)
-    expect(await exchange(request)).toMatchObject([{ status: 500 }])
-    expect(events).toMatchObject([{ code: 'GYRE_NO_UPGRADE' }])
+    const [answer] = await exchange(request)
+    expect(answer).toMatchObject({ status: 426, headers: { upgrade: 'echo' } })
+    expect(answer?.head).toContain('\r\nConnection: upgrade\r\n')
+    expect(events).toMatchObject([{ code: 'GYRE_NO_UPGRADE', blame: 'client' }])
   })
 
   test('by await in an async handler', async () => {

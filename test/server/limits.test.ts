@@ -26,6 +26,7 @@ describe('refusals name their status, their code and a reason', () => {
     [`GET /${'x'.repeat(9000)} HTTP/1.1\r\nHost: a\r\n\r\n`, 414, 'GYRE_TARGET_TOO_LONG'],
     [`GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(17_000)}\r\n\r\n`, 431, 'GYRE_HEAD_TOO_LARGE'],
     [`GET / HTTP/1.1\r\nHost: a\r\n${'X: y\r\n'.repeat(100)}\r\n`, 431, 'GYRE_TOO_MANY_FIELDS'],
+    [`GET / HTTP/1.1\r\nHost: a\r\nX: ${'y'.repeat(9_000)}\r\n\r\n`, 431, 'GYRE_FIELD_TOO_LARGE'],
     ['CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n', 405, 'GYRE_METHOD_REFUSED'],
   ]
   test.each(cases)('%#: %j', async (request, status, code) => {

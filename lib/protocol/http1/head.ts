@@ -14,7 +14,7 @@ import type { Framing } from './framing.ts'
 import * as llhttp from './llhttp.ts'
 
 /** The limits that concern a head. */
-export type HeadLimits = Pick<Limits, 'headBytes' | 'targetBytes' | 'fieldCount'>
+export type HeadLimits = Pick<Limits, 'headBytes' | 'targetBytes' | 'fieldCount' | 'fieldBytes'>
 
 /** A request head. */
 export class RequestHead {
@@ -84,7 +84,7 @@ export function parseHead(start: number, limit: number, limits: HeadLimits): Req
   checkHeadSize(end - start, limits)
   if (llhttp.overfull() || (llhttp.spanCount - 2) / 4 > limits.fieldCount)
     throw new GyreError('GYRE_TOO_MANY_FIELDS', `more than ${limits.fieldCount} header fields`)
-  return readHead(start)
+  return readHead(start, limits)
 }
 
 /**
@@ -158,7 +158,7 @@ function bitOf(bytes: Buffer, at: number, length: number): number {
   }
 }
 
-function readHead(start: number): RequestHead {
+function readHead(start: number, limits: HeadLimits): RequestHead {
   const { bytes } = llhttp.input
   const { spans, spanCount } = llhttp
   const method = llhttp.methodName()
@@ -175,6 +175,8 @@ function readHead(start: number): RequestHead {
   for (let at = 2; at < spanCount; at += 4) {
     const valueAt = spans[at + 2] as number
     let size = spans[at + 3] as number
+    if (size + (spans[at + 1] as number) > limits.fieldBytes)
+      throw new GyreError('GYRE_FIELD_TOO_LARGE', `a header field of more than ${limits.fieldBytes} bytes`)
     // RFC 9112 section 5.1: white space behind a value is no part of it; llhttp leaves it there.
     while (size > 0 && isBlank(bytes[valueAt + size - 1] as number)) size--
     records.push((spans[at] as number) - targetAt, spans[at + 1] as number, valueAt - targetAt, size)
