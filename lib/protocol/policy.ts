@@ -108,8 +108,8 @@ function isAddress6(text: string): boolean {
 const GROUP = /^[0-9A-Fa-f]{1,4}$/
 const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/
 
-/** What most requests have, and sooner tested. */
-const COMMON_HOST = /^[A-Za-z0-9\-.]+(?::\d{1,4})?$/
+/** What most requests have, and sooner tested: the whole grammar costs four times as much. */
+const COMMON_HOST = /^[A-Za-z0-9\-.]+(?::(?:\d{1,4}|[1-5]\d{4}))?$/
 
 /**
  * Checks the value of Host (H2). It may be empty: a client whose target has no authority sends it so.
