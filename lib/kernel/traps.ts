@@ -26,14 +26,16 @@ export interface Trap {
 /**
  * Yields one trap, and is done when the task goes on. It does what `return yield trap` does in a
  * generator: but making one of those, and going into it and out again, costs more than all the rest of
- * a switch between tasks.
+ * a switch between tasks. It is also the result of its own steps, which are read before the next is taken: so a
+ * wait is one object and not three.
  */
 class Wait<T> implements Operation<T>, Iterator<Trap, T> {
-  private readonly trap: Trap
-  private yielded = false
+  value: Trap | T
+  /** Undefined before the first step. */
+  done: boolean | undefined = undefined
 
   constructor(trap: Trap) {
-    this.trap = trap
+    this.value = trap
   }
 
   [Symbol.iterator](): this {
@@ -41,9 +43,12 @@ class Wait<T> implements Operation<T>, Iterator<Trap, T> {
   }
 
   next(brought?: unknown): IteratorResult<Trap, T> {
-    if (this.yielded) return { done: true, value: brought as T }
-    this.yielded = true
-    return { done: false, value: this.trap }
+    if (this.done === undefined) this.done = false
+    else {
+      this.done = true
+      this.value = brought as T
+    }
+    return this as IteratorResult<Trap, T>
   }
 
   throw(error: unknown): never {
