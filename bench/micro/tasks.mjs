@@ -4,17 +4,25 @@
  * sleeping tasks 600 MB. A bar that is not met is said, and is no failure: such figures are of the machine they
  * are taken on.
  *
+ * Beside them in the same run: effection, which has structured concurrency in generators too, and gevent and asyncio
+ * where Python has them (Debian: python3-gevent).
+ *
  * Each kind of work runs in a process of its own, because what one has run makes the next one slower or quicker.
  */
 import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { Kernel, Deadline, giveWay, sleep } from 'gyre/kernel'
+import * as effection from 'effection'
 import { Bench } from 'tinybench'
 
 const MILLION = 1_000_000
 const SWITCHES = 100_000
 const SIDE_BY_SIDE = 100
+/** Of effection, which takes some hundred times as long. */
+const FEW = 10_000
+const PYTHON = existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3'
 
 /** A host that ticks while there is something to do; its clock jumps. So only the kernel is measured. */
 class BareHost {
@@ -66,12 +74,20 @@ async function asyncNothing() {}
 
 /** Nanoseconds for one of `count` pieces in each run. */
 async function nanoseconds(work, count) {
-  const bench = new Bench({ time: 1000, warmupTime: 300 })
+  const bench = new Bench({ time: 1000, iterations: 4, warmupTime: 300, warmupIterations: 1 })
   bench.add('work', work)
   await bench.run()
   const { result } = bench.tasks[0]
   if (result.state !== 'completed') throw result.error ?? new Error(result.state)
   return (result.latency.p50 * 1e6) / count
+}
+
+/** The same in a library of Python; nothing where it is missing. */
+function python(library) {
+  if (spawnSync(PYTHON, ['-c', `import ${library}`]).status !== 0) return {}
+  const script = fileURLToPath(new URL('peers.py', import.meta.url))
+  const measure = (kind) => () => Number(spawnSync(PYTHON, [script, library, kind], { encoding: 'utf8' }).stdout)
+  return { [`${library} switch`]: measure('switch'), [`${library} spawn`]: measure('spawn') }
 }
 
 const kinds = {
@@ -96,6 +112,35 @@ const kinds = {
     nanoseconds(async () => {
       for (let left = SWITCHES; left > 0; left--) await asyncNothing()
     }, SWITCHES),
+  'effection switch': () =>
+    nanoseconds(
+      () =>
+        effection.run(function* () {
+          const tasks = []
+          for (let task = 0; task < SIDE_BY_SIDE; task++)
+            tasks.push(
+              yield* effection.spawn(function* () {
+                for (let left = FEW / SIDE_BY_SIDE; left > 0; left--) yield* effection.until(Promise.resolve())
+              }),
+            )
+          for (const task of tasks) yield* task
+        }),
+      FEW,
+    ),
+  'effection spawn': () =>
+    nanoseconds(
+      () =>
+        effection.run(function* () {
+          for (let round = FEW / SIDE_BY_SIDE; round > 0; round--) {
+            const tasks = []
+            for (let task = 0; task < SIDE_BY_SIDE; task++) tasks.push(yield* effection.spawn(nothing))
+            for (const task of tasks) yield* task
+          }
+        }),
+      FEW,
+    ),
+  ...python('gevent'),
+  ...python('asyncio'),
   sleep: () =>
     nanoseconds(() => {
       const host = new BareHost()
@@ -143,7 +188,7 @@ const ROUNDS = 3
 const results = new Map(Object.keys(kinds).map((kind) => [kind, []]))
 for (let round = 1; round <= ROUNDS; round++) {
   for (const kind of results.keys()) {
-    if (process.stderr.isTTY) process.stderr.write(`\rround ${round} of ${ROUNDS}: ${kind.padEnd(12)}`)
+    if (process.stderr.isTTY) process.stderr.write(`\rround ${round} of ${ROUNDS}: ${kind.padEnd(16)}`)
     const { status, stdout, stderr } = spawnSync(
       process.execPath,
       ['--expose-gc', fileURLToPath(import.meta.url), kind],
@@ -168,6 +213,14 @@ console.log(
 )
 console.log(`| bare async call, awaited | ${figure('async call')} ns | |`)
 console.log(`| task spawned and ended | ${figure('spawn')} ns | ${bar(median('spawn') / median('async call'), 4, 2)} |`)
+for (const library of ['effection', 'gevent', 'asyncio']) {
+  for (const kind of ['switch', 'spawn']) {
+    if (results.has(`${library} ${kind}`))
+      console.log(
+        `| ${library}: ${kind} | ${figure(`${library} ${kind}`)} ns | ${(median(`${library} ${kind}`) / median(kind)).toFixed(1)} of ours |`,
+      )
+  }
+}
 console.log(`| sleep, ${SIDE_BY_SIDE} tasks side by side | ${figure('sleep')} ns | |`)
 console.log(`| timer set and cancelled, a million at once | ${figure('timers')} ns | |`)
 console.log(`| a million sleeping tasks | ${figure('sleepers')} MB resident | ${bar(median('sleepers'), 600, 0)} |`)
