@@ -3,7 +3,7 @@
  * promises at all.
  */
 import { GyreError } from '../base/index.ts'
-import type { Coroutine } from './operation.ts'
+import type { Operation } from './operation.ts'
 import type { Task } from './task.ts'
 import { park } from './traps.ts'
 import type { Trap } from './traps.ts'
@@ -63,7 +63,7 @@ class Settling<T> implements Trap {
 }
 
 /**
- * Waits for a promise. When the wait is cancelled the promise is left alone: what it brings later,
+ * Waits for a promise, and handles its rejection from the call on. When the wait is cancelled the promise is left alone: what it brings later,
  * good or bad, is dropped.
  *
  * @returns what the promise is fulfilled with
@@ -73,8 +73,8 @@ class Settling<T> implements Trap {
  * const answer = yield* waitPromise(fetch('http://127.0.0.1:8080/'))
  * ```
  */
-export function* waitPromise<T>(promise: PromiseLike<T>): Coroutine<T> {
-  return yield* park<T>(new Settling(promise))
+export function waitPromise<T>(promise: PromiseLike<T>): Operation<T> {
+  return park<T>(new Settling(promise))
 }
 
 /**

@@ -14,7 +14,7 @@ import { GyreError, SIZES } from '../base/index.ts'
 import { END, WOULD_WAIT } from '../io/index.ts'
 import type { ByteStream, Endpoint, HangUpWatcher, TlsConnection } from '../io/index.ts'
 import { Cancelled, Deadline, InnerScope, Meter, currentTask, giveWay, inFreshContext, park } from '../kernel/index.ts'
-import type { Coroutine, Expiring, Kernel, Task, TaskKeeper } from '../kernel/index.ts'
+import type { Coroutine, Expiring, Kernel, Operation, Task, TaskKeeper } from '../kernel/index.ts'
 import { input, nextState } from '../protocol/index.ts'
 import type { ConnectionEvent, ConnectionState, RequestHead } from '../protocol/index.ts'
 import type { ServerContext } from './context.ts'
@@ -150,6 +150,13 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
   }
 
   // What an exchange needs of its connection
+
+  afterwards(work: Operation<unknown> | PromiseLike<unknown>): void {
+    const request = this.exchange?.request
+    this.server.afterwork.start(work, (error) => {
+      this.server.report(error, 0, this, request)
+    })
+  }
 
   openScope(): InnerScope {
     let scope = this.handling

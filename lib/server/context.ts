@@ -4,6 +4,7 @@
 import type { Limits } from '../base/index.ts'
 import type { Endpoint } from '../io/index.ts'
 import type { Kernel, Task } from '../kernel/index.ts'
+import type { Afterwork } from './afterwork.ts'
 import type { OutputBudget } from './budget.ts'
 import type { Handler } from './handler.ts'
 import type { NoBody } from './incoming.ts'
@@ -23,6 +24,7 @@ export interface ServerContext {
   readonly accounting: boolean
   readonly tally: Tally
   readonly budget: OutputBudget
+  readonly afterwork: Afterwork
   /** Stands for the body of every request that has none. */
   readonly noBody: NoBody
   /** The line of the Date field. */

@@ -37,15 +37,19 @@ export interface CloseReport {
   readonly outcomes: Readonly<Record<Outcome, number>>
   /** Those that had to be cancelled, and where they were. Empty after a clean close. */
   readonly cut: readonly RunningRequest[]
+  /** How much work behind answers (`request.afterwards`) had to be cancelled. */
+  readonly cutAfterwork: number
 }
 
 /** What a drain needs of its server. */
 export interface Draining {
   readonly limit: Pick<Limits, 'closeDelay' | 'closeTime' | 'cancelGrace' | 'lingerTime'>
-  /** Woken when the last connection has ended. */
+  /** Woken when the last connection, or the last work behind an answer, has ended. */
   readonly empty: ParkingLot
   /** How many connections there are, those on their way in among them. */
   size(): number
+  /** How much work goes on behind answers. */
+  afterwork(): number
   running(): RunningRequest[]
   outcomes(): Record<Outcome, number>
   now(): number
@@ -68,22 +72,23 @@ export function* drain(server: Draining): Coroutine<CloseReport> {
   // Before those who are here are told to go: they come again at once, and would find a door that is just closing.
   yield* server.stopListening()
   server.windDown()
-  const cut = yield* waitOrCut(server)
+  const { cut, cutAfterwork } = yield* waitOrCut(server)
   const after = server.outcomes()
   const outcomes = Object.fromEntries(
     Object.entries(after).map(([name, count]) => [name, count - before[name as Outcome]]),
   ) as Record<Outcome, number>
-  return { duration: server.now() - begun, running, idle, outcomes, cut }
+  return { duration: server.now() - begun, running, idle, outcomes, cut, cutAfterwork }
 }
 
-/** Waits for the last connection. @returns the requests that had to be cancelled */
-function* waitOrCut(server: Draining): Coroutine<readonly RunningRequest[]> {
+/** Waits for the last connection. @returns what had to be cancelled */
+function* waitOrCut(server: Draining): Coroutine<Pick<CloseReport, 'cut' | 'cutAfterwork'>> {
   const { closeTime, cancelGrace, lingerTime } = server.limit
-  if (yield* isEmptyWithin(closeTime, server)) return []
+  if (yield* isEmptyWithin(closeTime, server)) return { cut: [], cutAfterwork: 0 }
   const cut = server.running()
+  const cutAfterwork = server.afterwork()
   server.cancel()
   if (!(yield* isEmptyWithin(cancelGrace + lingerTime, server))) server.reset()
-  return cut
+  return { cut, cutAfterwork }
 }
 
 function* isEmptyWithin(duration: number, server: Draining): Coroutine<boolean> {
@@ -97,5 +102,5 @@ function* isEmptyWithin(duration: number, server: Draining): Coroutine<boolean> 
 }
 
 function* waitEmpty(server: Draining): Coroutine<void> {
-  while (server.size() > 0) yield* park(server.empty)
+  while (server.size() + server.afterwork() > 0) yield* park(server.empty)
 }

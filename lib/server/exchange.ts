@@ -23,7 +23,7 @@ import type { OutgoingPort } from './outgoing.ts'
 import { outcomeOf } from './record.ts'
 import type { Outcome, Phase } from './record.ts'
 import { Request } from './request.ts'
-import type { RequestOrigin } from './request.ts'
+import type { RequestDoor, RequestOrigin } from './request.ts'
 import { Response } from './response.ts'
 import type { InterimStatus, Payload, ResponseSink } from './response.ts'
 import type { Settlement } from './tally.ts'
@@ -32,7 +32,7 @@ import type { ErrorMessage, FinishMessage, RequestMessage } from './tracing.ts'
 import { streamWithRest, switchingHead } from './upgrade.ts'
 
 /** What an exchange needs of its connection. */
-export interface ExchangePort extends RequestOrigin, OutgoingPort {
+export interface ExchangePort extends RequestDoor, OutgoingPort {
   readonly kernel: Kernel
   readonly stream: ByteStream
   readonly reader: HeadReader

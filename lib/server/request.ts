@@ -7,7 +7,7 @@
 import type { Endpoint, TlsConnection } from '../io/index.ts'
 import { splitTarget } from '../protocol/index.ts'
 import type { RequestFields } from '../protocol/index.ts'
-import type { Awaitable } from '../kernel/index.ts'
+import type { Awaitable, Operation } from '../kernel/index.ts'
 import { ReadBytes, ReadChunk, ReadJson, ReadText, RequestBody } from './body.ts'
 import type { BodySource } from './body.ts'
 
@@ -31,6 +31,12 @@ export interface RequestOrigin {
   readonly tls: TlsConnection | null
 }
 
+/** What a request needs of the door that it came through. */
+export interface RequestDoor extends RequestOrigin {
+  /** Has work go on when the request is answered. */
+  afterwards(work: Operation<unknown> | PromiseLike<unknown>): void
+}
+
 /** One request. */
 export class Request {
   /** The method, such as `GET`; methods are case-sensitive (RFC 9110 section 9.1). */
@@ -43,7 +49,7 @@ export class Request {
   mountPath = ''
   private readonly minor: 0 | 1
   private readonly wantsUpgrade: boolean
-  private readonly origin: RequestOrigin
+  private readonly door: RequestDoor
   private readonly source: BodySource
   private readonly sourceLimit: number
   private bodyOnDemand: RequestBody | null = null
@@ -52,13 +58,13 @@ export class Request {
   private abort: AbortController | null = null
   private gone = false
 
-  constructor(facts: RequestFacts, origin: RequestOrigin, source: BodySource, bodyLimit: number) {
+  constructor(facts: RequestFacts, door: RequestDoor, source: BodySource, bodyLimit: number) {
     this.method = facts.method
     this.target = facts.target
     this.headers = facts.fields
     this.minor = facts.minor
     this.wantsUpgrade = facts.upgrade
-    this.origin = origin
+    this.door = door
     this.source = source
     this.sourceLimit = bodyLimit
   }
@@ -103,17 +109,17 @@ export class Request {
 
   /** The client's end of the connection. */
   get remote(): Endpoint {
-    return this.origin.remote
+    return this.door.remote
   }
 
   /** Our end of the connection. */
   get local(): Endpoint {
-    return this.origin.local
+    return this.door.local
   }
 
   /** True where the connection is encrypted. */
   get secure(): boolean {
-    return this.origin.secure
+    return this.door.secure
   }
 
   /**
@@ -121,7 +127,7 @@ export class Request {
    * encrypted, or not by this process.
    */
   get tls(): TlsConnection | null {
-    return this.origin.tls
+    return this.door.tls
   }
 
   /**
@@ -183,6 +189,23 @@ export class Request {
     this.abort ??= new AbortController()
     if (this.gone) this.abort.abort()
     return this.abort.signal
+  }
+
+  /**
+   * Has work go on behind the answer, and after the client has gone: the answer does not wait for it, and
+   * `server.close()` does, within `closeTime`. If it fails, that is logged.
+   *
+   * @param work - an operation, which runs as a task of its own, or a promise
+   * @example
+   * ```ts
+   * createServer(function* (request, response) {
+   *   request.afterwards(sleep(10))
+   *   response.text('thank you\n')
+   * })
+   * ```
+   */
+  afterwards(work: Operation<unknown> | PromiseLike<unknown>): void {
+    this.door.afterwards(work)
   }
 
   /** Tells the signal, if there is one. For front doors. */

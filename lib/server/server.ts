@@ -9,6 +9,7 @@ import { ParkingLot, Scope } from '../kernel/index.ts'
 import type { Coroutine, Kernel, Operation, Task } from '../kernel/index.ts'
 import { dateLine } from '../protocol/index.ts'
 import { accessWriter } from './access.ts'
+import { Afterwork } from './afterwork.ts'
 import { OutputBudget } from './budget.ts'
 import { Connection } from './connection.ts'
 import type { ServerContext } from './context.ts'
@@ -40,6 +41,8 @@ export interface ServerStatistics extends Counts {
   readonly io: IoChoice
   /** Connections that are open. */
   readonly connections: number
+  /** Work that goes on behind answers (`request.afterwards`). */
+  readonly afterwork: number
   /** Bytes of answers that wait in memory for slow clients. */
   readonly outputHeld: number
   /** Tasks, deadlines and ticks of the kernel, which all servers of the thread share. */
@@ -71,6 +74,7 @@ export class Server implements ServerContext {
   /** All connections: cancelling it ends what a drain could not wait for. */
   private readonly scope: Scope
   private readonly empty = new ParkingLot('the last connection')
+  readonly afterwork: Afterwork
   private phase: Phase = 'open'
   private ending: Task<CloseReport> | null = null
   /** The line of the Date field, and until when it is good. */
@@ -93,6 +97,7 @@ export class Server implements ServerContext {
     this.scope.grace = this.limit.cancelGrace
     this.scope.tasks = this.connections
     this.noBody = new NoBody(kernel)
+    this.afterwork = new Afterwork(kernel, this.limit.cancelGrace, this.tellIfEmpty)
     this.budget = new OutputBudget(this.limit.outputTotal)
     this.entrance = new Entrance({
       kernel,
@@ -109,9 +114,7 @@ export class Server implements ServerContext {
       report: (error, status, origin) => {
         this.report(error, status, origin)
       },
-      nobodyArriving: () => {
-        if (this.connections.size === 0) this.empty.wakeAll()
-      },
+      nobodyArriving: this.tellIfEmpty,
     })
     this.access =
       options.access === undefined
@@ -261,6 +264,7 @@ export class Server implements ServerContext {
     return {
       io: this.io,
       connections: this.connections.size,
+      afterwork: this.afterwork.size,
       outputHeld: this.budget.held,
       ...this.tally.snapshot(),
       kernel: this.kernel.statistics(),
@@ -309,6 +313,10 @@ export class Server implements ServerContext {
   connectionEnded(task: Task, address: string | null): void {
     this.scope.leave(task)
     this.entrance.leave(address)
+    this.tellIfEmpty()
+  }
+
+  private readonly tellIfEmpty = (): void => {
     if (this.connections.size === 0) this.empty.wakeAll()
   }
 
@@ -359,6 +367,7 @@ export class Server implements ServerContext {
       limit: this.limit,
       empty: this.empty,
       size: () => this.connections.size + this.entrance.arriving,
+      afterwork: () => this.afterwork.size,
       running: () => this.running(),
       outcomes: () => ({ ...this.tally.outcomes }),
       now: () => this.kernel.host.now(),
@@ -374,6 +383,7 @@ export class Server implements ServerContext {
       cancel: () => {
         this.entrance.close()
         this.scope.cancel('the server shuts down')
+        this.afterwork.cancel()
       },
       reset: () => {
         for (const { keeper } of this.connections) if (keeper instanceof Connection) keeper.stream.reset()
