@@ -45,7 +45,7 @@ const WORDS: readonly { word: string; found: (node: ts.Node) => boolean; places:
     // `await using` and `for await` of the public classes are interfaces to promises.
     places: [
       'io/',
-      'handlers/fetch.ts',
+      'handlers/fetch/',
       'handlers/node.ts',
       'server/request.ts',
       'server/server.ts',

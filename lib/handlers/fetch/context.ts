@@ -1,0 +1,42 @@
+/*
+ * What a fetch-style application gets beside its request.
+ */
+import type { Endpoint } from '../../io/index.ts'
+import type { Request } from '../../server/index.ts'
+
+/** What is known of a request beyond the Fetch standard. */
+export class FetchContext {
+  /** The request as native handlers see it. Its body may be read once, here or there. */
+  readonly request: Request
+  /** The path that the application is mounted at; empty at the root. Its URLs do not have it. */
+  readonly mountPath: string
+
+  constructor(request: Request) {
+    this.request = request
+    this.mountPath = request.mountPath
+  }
+
+  /** The client's end of the connection. */
+  get remote(): Endpoint {
+    return this.request.remote
+  }
+
+  /** Our end of the connection. */
+  get local(): Endpoint {
+    return this.request.local
+  }
+
+  /**
+   * Work that goes on behind the answer; `server.close()` waits for it.
+   *
+   * @see https://w3c.github.io/ServiceWorker/#extendableevent
+   */
+  waitUntil(work: PromiseLike<unknown>): void {
+    this.request.afterwards(work)
+  }
+
+  /** For code that was written for Workers: what fails is answered with 500 here, as it is without. */
+  passThroughOnException(): void {
+    // There is no origin behind us that the request could be passed on to.
+  }
+}

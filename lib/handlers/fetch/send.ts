@@ -1,0 +1,58 @@
+/*
+ * Sending a response of the Fetch standard by one of ours: in one piece where it is one, else piece by piece at the client's pace.
+ */
+import { GyreError } from '../../base/index.ts'
+import { waitPromise } from '../../kernel/index.ts'
+import type { Coroutine } from '../../kernel/index.ts'
+import type { Payload, Request, Response as GyreResponse } from '../../server/index.ts'
+import type { HeadersGiven, LightResponse } from './response.ts'
+import { begin, readOn } from './streams.ts'
+
+const TEXT = 'text/plain;charset=UTF-8'
+
+/** Answers with what is there. Never waits. */
+export function sendLight(reply: LightResponse, response: GyreResponse): void {
+  const { plain, ownFields } = reply
+  startHead(reply, ownFields, response)
+  if (typeof plain === 'string' && response.contentType === '') response.contentType = TEXT
+  response.end(plain ?? '')
+}
+
+/** Answers with what a stream brings. @param reply - of the platform, or of a library that has its own */
+export function* sendNative(reply: Response, request: Request, response: GyreResponse): Coroutine<void> {
+  if (reply.bodyUsed) throw new GyreError('GYRE_HANDLER_RESULT', 'the body of the response was read already')
+  startHead(reply, reply.headers, response)
+  if (reply.body === null) return
+  const reader = reply.body.getReader() as ReadableStreamDefaultReader<Uint8Array>
+  let whole = false
+  try {
+    const { first, next } = yield* waitPromise(begin(reader))
+    if (first !== null && next === null) response.end(first)
+    else if (first !== null && next !== null) {
+      yield* response.write(first)
+      // HEAD is answered with the head that GET would have.
+      if (request.method !== 'HEAD') yield* readOn(reader, next, (piece) => response.write(piece)[Symbol.iterator]())
+    }
+    whole = request.method !== 'HEAD'
+  } finally {
+    // The client has gone, or it was HEAD: whoever makes the stream is told that nobody reads it.
+    if (!whole) reader.cancel(request.signal.reason).catch(() => undefined)
+  }
+}
+
+function startHead(
+  reply: Pick<Response, 'status' | 'statusText'>,
+  fields: HeadersGiven | undefined,
+  response: GyreResponse,
+): void {
+  response.status = reply.status
+  if (reply.statusText !== '') response.reason = reply.statusText
+  if (fields === undefined) return
+  for (const [name, value] of Symbol.iterator in fields ? fields : Object.entries(fields)) {
+    // Alone, it leaves the answer on the short way.
+    if (/^content-type$/i.test(name)) response.contentType = value as Payload as string
+    // An answer of another server that is passed on has fields that were about that connection (RFC 9110 section 7.6.1).
+    else if (!/^(?:transfer-encoding|keep-alive|te|trailer|upgrade|proxy-connection)$/i.test(name))
+      response.headers.append(name, value as string)
+  }
+}
