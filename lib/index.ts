@@ -6,6 +6,7 @@
 export { ERRORS, GyreError, LIMITS } from './base/index.ts'
 export type { Blame, EffectiveLimit, ErrorCode, ErrorRow, LimitName, LimitRow, Limits } from './base/index.ts'
 export {
+  Backdoor,
   BufferedStream,
   END,
   OpenFile,
@@ -16,6 +17,10 @@ export {
   WOULD_WAIT,
   connect,
   copy,
+  dumpTasksOn,
+  inspectTasks,
+  onUnobserved,
+  openBackdoor,
   openFile,
   readFile,
   readSome,
@@ -53,6 +58,8 @@ export type {
   TlsClientOptions,
   TlsConnection,
   TlsOptions,
+  UnobservedFailure,
+  UnobservedListener,
 } from './io/index.ts'
 export {
   Cancelled,
@@ -61,17 +68,31 @@ export {
   Scope,
   Task,
   currentTask,
+  findDeadlock,
+  formatDeadlock,
+  formatTaskTree,
   giveWay,
   nursery,
   shield,
   sleep,
+  stopInspection,
+  taskTree,
   waitPromise,
   waitReadable,
   waitWritable,
   withScope,
   withTimeout,
 } from './kernel/index.ts'
-export type { Coroutine, Operation, Runnable, SpawnOptions, TaskState } from './kernel/index.ts'
+export type {
+  Coroutine,
+  Deadlock,
+  Operation,
+  Runnable,
+  SpawnOptions,
+  TaskInfo,
+  TaskState,
+  WaitFor,
+} from './kernel/index.ts'
 export { RequestFields, ResponseFields } from './protocol/index.ts'
 export { HttpError, OUTCOMES, Request, Response, Server, combinedLine, createServer, jsonLine } from './server/index.ts'
 export type {
@@ -132,6 +153,7 @@ export {
   linkValue,
   moveOnAfter,
   race,
+  signalOf,
   waitFor,
   withSignal,
 } from './sync/index.ts'

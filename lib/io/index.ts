@@ -7,12 +7,14 @@
  * Floor: 2. May import: base, kernel, sync.
  * Suite: test/contracts, test/io. Page: docs/design.md, docs/tasks.md.
  */
+export { Backdoor, openBackdoor } from './backdoor.ts'
 export { BufferedStream } from './buffered.ts'
 export { connect } from './connect.ts'
 export type { ConnectOptions, ConnectTarget } from './connect.ts'
 export { copy } from './copy.ts'
 export { OpenFile, openFile, readFile, writeFile } from './files.ts'
 export type { Endpoint } from './endpoint.ts'
+export { describeTasks, dumpTasksOn, inspectTasks } from './inspect.ts'
 export { systemdDescriptors } from './inherited.ts'
 export type {
   Certificates,
@@ -41,5 +43,7 @@ export type { ByteStream, HangUpWatcher } from './stream.ts'
 export { ThreadPool, runInThread, sharedThreads } from './threads/pool.ts'
 export type { ThreadModule, ThreadPoolStatistics } from './threads/pool.ts'
 export type { CertificatePair, TlsConnection, TlsOptions } from './tls.ts'
+export { onUnobserved } from './unobserved.ts'
+export type { UnobservedFailure, UnobservedListener } from './unobserved.ts'
 export { NodeHost } from './node/host.ts'
 export { DuplexStream } from './node/stream.ts'

@@ -12,11 +12,15 @@ import { GyreError, LIMITS } from '../base/index.ts'
 import type { Contexts } from './context.ts'
 import { Deadlines } from './deadlines.ts'
 import type { Host, Poller } from './host.ts'
+import { inspector } from './inspection.ts'
 import { operationOf } from './operation.ts'
 import type { Operation, Runnable } from './operation.ts'
 import { yieldedByMistake } from './promises.ts'
 import { ReadyRing } from './ring.ts'
 import type { Scope } from './scope.ts'
+import { callsOf, usersCalls } from './sites.ts'
+import type { Site } from './sites.ts'
+import { watchStallSites } from './stalls.ts'
 import { Task, setCurrentTask } from './task.ts'
 import type { TaskKeeper } from './task.ts'
 import type { Trap } from './traps.ts'
@@ -41,8 +45,13 @@ export interface KernelStatistics {
   readonly ticks: number
 }
 
-/** Told of a step that took long. @param duration - milliseconds */
-export type StallListener = (task: Task, duration: number) => void
+/**
+ * Told of a step that took long.
+ *
+ * @param duration - milliseconds
+ * @param site - where the task waited next: the calls of its `yield*` chain, the innermost first. Empty where it has ended
+ */
+export type StallListener = (task: Task, duration: number, site: readonly string[]) => void
 
 /** A source of numbers by chance. @returns a whole number from 0 to below `end` */
 export type Chance = (end: number) => number
@@ -72,6 +81,10 @@ export class Kernel implements TaskKeeper {
   private watched = false
   private stallTime = Infinity
   private onStall: StallListener | null = null
+  /** When the step began that is under way, where steps are watched. */
+  private stepBegan = Infinity
+  /** Where the step that is under way waits, if it took too long. For stalls.ts. */
+  lateSite: Site | undefined = undefined
   private readonly chance: Chance | null
   private tasks = 0
   private ticks = 0
@@ -112,6 +125,7 @@ export class Kernel implements TaskKeeper {
     if (this.contexts !== null) task.context = this.contexts.fork()
     scope?.join(task)
     this.tasks++
+    if (inspector !== null) inspector.spawned(task)
     this.ready(task)
     return task
   }
@@ -165,11 +179,12 @@ export class Kernel implements TaskKeeper {
    * Has steps that take long told: whatever takes long in one step, everything else waits for.
    *
    * @param threshold - milliseconds; Infinity for no longer
-   * @param onStall - is handed the task, and how many milliseconds its step took
+   * @param onStall - is handed the task, how many milliseconds its step took, and where it waited next
    */
   watchStalls(threshold: number, onStall: StallListener): void {
     this.stallTime = threshold
     this.onStall = onStall
+    watchStallSites()
     this.watchSteps()
   }
 
@@ -181,7 +196,7 @@ export class Kernel implements TaskKeeper {
   /** As `step`, for those who use contexts, carry a meter, or may take too long. */
   private stepWatched(task: Task): void {
     const { meter } = task
-    const began = meter !== null || this.stallTime < Infinity ? this.host.now() : Infinity
+    const began = (this.stepBegan = meter !== null || this.stallTime < Infinity ? this.host.now() : Infinity)
     if (meter !== null) {
       meter.leftQueue(began)
       meter.stepBegan(began)
@@ -200,9 +215,16 @@ export class Kernel implements TaskKeeper {
     this.adoptFirst(task)
   }
 
+  /** True where the step that is under way has taken too long already. */
+  get stepIsLate(): boolean {
+    return this.host.now() - this.stepBegan >= this.stallTime
+  }
+
   private stalled(task: Task, duration: number): void {
+    const site = task.ended ? [] : usersCalls(callsOf(this.lateSite))
+    this.lateSite = undefined
     try {
-      this.onStall?.(task, duration)
+      this.onStall?.(task, duration, site)
     } catch (error) {
       this.host.unobserved(error, task)
     }

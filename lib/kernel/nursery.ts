@@ -16,18 +16,22 @@ import { currentTask } from './task.ts'
 import type { Task, TaskKeeper } from './task.ts'
 import { park } from './traps.ts'
 
+const NONE: ReadonlySet<Task> = new Set()
+
 /** Where children are spawned; made by `nursery()`. */
 export class Nursery implements TaskKeeper {
   /** The scope of all children and of the body. */
   readonly scope: Scope
   private readonly errors: unknown[] = []
-  private readonly empty = new Spot('the children of a nursery')
+  private readonly empty: Spot
   /** A cancel from further out that ended a child: the nursery has not done its work. */
   outerCancel: Cancelled | undefined
 
   /** @param scope - is opened and closed by `nursery()` */
   constructor(scope: InnerScope) {
     this.scope = scope
+    // Asked for when somebody inspects: the set is made with the first child, and stays the same one.
+    this.empty = new Spot('the children of a nursery', { [Symbol.iterator]: () => (scope.tasks ?? NONE).values() })
     scope.empty = this.empty
     scope.abandoned = () => {
       for (const error of this.errors.splice(0)) scope.kernel.host.unobserved(error, currentTask())

@@ -3,6 +3,7 @@
  * calling task, `spawn` runs it as a task of its own, and one that is also awaitable may be awaited
  * where no task is around.
  */
+import { inspector } from './inspection.ts'
 import type { Kernel } from './kernel.ts'
 import type { Scope } from './scope.ts'
 import type { Task } from './task.ts'
@@ -31,7 +32,11 @@ export function operationOf<T>(runnable: Runnable<T>): Operation<T> {
  */
 export abstract class Awaitable<T> implements Operation<T>, PromiseLike<T> {
   protected abstract readonly kernel: Kernel
-  protected abstract readonly scope: Scope | null;
+  protected abstract readonly scope: Scope | null
+
+  constructor() {
+    if (inspector !== null) inspector.made(this, new.target)
+  }
 
   abstract [Symbol.iterator](): Coroutine<T>
 

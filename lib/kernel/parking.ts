@@ -12,8 +12,16 @@ export class Spot implements Trap {
   /** The task that waits here. */
   task: Task | null = null
 
-  constructor(reason: string) {
+  /** The tasks whose end is waited for here, where it is known. */
+  readonly holders: Iterable<Task> | undefined
+
+  /**
+   * @param reason - what is waited for, in words
+   * @param holders - the tasks that must all end first, if that is what is waited for
+   */
+  constructor(reason: string, holders?: Iterable<Task>) {
     this.reason = reason
+    this.holders = holders
   }
 
   enter(task: Task): void {
@@ -44,11 +52,23 @@ export class Spot implements Trap {
   }
 }
 
-/** A queue of waiting tasks: first come, first woken. */
+/** The place of one task in a ParkingLot. */
+interface Place {
+  readonly task: Task
+  before: Place | null
+  after: Place | null
+}
+
+/**
+ * A queue of waiting tasks: first come, first woken.
+ *
+ * A linked list, because to take the first of a Map again and again passes over all that were taken before.
+ */
 export class ParkingLot implements Trap {
   readonly reason: string
-  // A Set keeps the order of coming and forgets in O(1), which is all that a wait queue needs.
-  private readonly tasks = new Set<Task>()
+  private readonly places = new Map<Task, Place>()
+  private first: Place | null = null
+  private last: Place | null = null
 
   constructor(reason: string) {
     this.reason = reason
@@ -56,36 +76,54 @@ export class ParkingLot implements Trap {
 
   /** How many tasks wait. */
   get size(): number {
-    return this.tasks.size
+    return this.places.size
   }
 
   enter(task: Task): void {
-    this.tasks.add(task)
+    const place = { task, before: this.last, after: null }
+    if (this.last === null) this.first = place
+    else this.last.after = place
+    this.last = place
+    this.places.set(task, place)
   }
 
   undo(task: Task): void {
-    this.tasks.delete(task)
+    const place = this.places.get(task)
+    if (place === undefined) return
+    const { before, after } = place
+    if (before === null) this.first = after
+    else before.after = after
+    if (after === null) this.last = before
+    else after.before = before
+    this.places.delete(task)
+  }
+
+  /** Takes the task that has waited longest out of the queue. */
+  private take(): Task | undefined {
+    const task = this.first?.task
+    if (task !== undefined) this.undo(task)
+    return task
   }
 
   /** Wakes the task that has waited longest. @returns whether one waited */
   wakeOne(value?: unknown): boolean {
-    for (const task of this.tasks) {
-      this.tasks.delete(task)
-      task.wake(value)
-      return true
-    }
-    return false
+    const task = this.take()
+    task?.wake(value)
+    return task !== undefined
   }
 
   /** Wakes all that wait. */
   wakeAll(value?: unknown): void {
-    for (const task of this.tasks) task.wake(value)
-    this.tasks.clear()
+    for (let task = this.take(); task !== undefined; task = this.take()) task.wake(value)
   }
 
   /** Makes the waits of all that wait throw. */
   throwAll(error: unknown): void {
-    for (const task of this.tasks) task.wakeThrow(error)
-    this.tasks.clear()
+    for (let task = this.take(); task !== undefined; task = this.take()) task.wakeThrow(error)
+  }
+
+  /** @returns how many tasks wait */
+  statistics(): { readonly waiting: number } {
+    return { waiting: this.size }
   }
 }

@@ -20,6 +20,7 @@
  * the cancel, and the code around it runs on.
  */
 import { GyreError } from '../base/index.ts'
+import { tellWatch, tellWatchesWithin } from './cancel-watch.ts'
 import { Deadline } from './deadlines.ts'
 import type { Expiring } from './deadlines.ts'
 import type { Kernel } from './kernel.ts'
@@ -102,6 +103,7 @@ export class Scope implements Expiring {
     if (this.cancelled !== null || !this.active) return
     this.disarm()
     this.cancelled = new Cancelled(this, reason)
+    tellWatch(this)
     this.interruptAll()
     if (this.runner !== null || this.holdsTasks) this.beginGrace()
   }
@@ -127,6 +129,11 @@ export class Scope implements Expiring {
     if (this.cancelled === null) return this.cancel(this.deadline?.reason)
     this.graceOver = true
     this.interruptAll()
+  }
+
+  /** True while a deadline of its own, or the end of its grace, will interrupt those who wait in the scope. */
+  get willExpire(): boolean {
+    return this.deadline !== null && this.kernel.deadlines.has(this.deadline)
   }
 
   /** A task is spawned into the scope. */
@@ -208,6 +215,7 @@ export class Scope implements Expiring {
 
 /** Interrupts a task, and all that was spawned into its scopes from the innermost out to `last`. */
 function interruptWithin(task: Task, last: Scope): void {
+  tellWatchesWithin(task, last)
   task.noticeCancel()
   for (let scope: Scope | null = task.scope; scope !== null; scope = scope === last ? null : scope.outer) {
     if (scope.tasks !== null) for (const child of scope.tasks) interruptWithin(child, child)

@@ -9,6 +9,7 @@
  */
 import { GyreError } from '../base/index.ts'
 import type { Context } from './context.ts'
+import { inspector } from './inspection.ts'
 import type { Kernel } from './kernel.ts'
 import type { Meter } from './meter.ts'
 import type { Coroutine, Operation } from './operation.ts'
@@ -17,8 +18,18 @@ import { Cancelled, InnerScope, Scope } from './scope.ts'
 import { park } from './traps.ts'
 import type { Trap } from './traps.ts'
 
+/** Where a task can be in its life, what can happen to it there, and where that takes it. */
+export const TASK_STATES = {
+  ready: { step: 'running' },
+  running: { waits: 'waiting', returns: 'done', throws: 'failed', 'throws its own cancel': 'cancelled' },
+  waiting: { 'is woken': 'ready', 'is interrupted by a cancel': 'ready' },
+  done: {},
+  failed: {},
+  cancelled: {},
+} as const
+
 /** Where a task is in its life. */
-export type TaskState = 'ready' | 'running' | 'waiting' | 'done' | 'failed' | 'cancelled'
+export type TaskState = keyof typeof TASK_STATES
 
 let running: Task | null = null
 
@@ -33,6 +44,11 @@ export function currentTask(): Task {
   return running
 }
 
+/** @returns the task whose code is running; null outside of every task */
+export function runningTask(): Task | null {
+  return running
+}
+
 /** For the kernel alone: says whose code runs from here on. */
 export function setCurrentTask(task: Task | null): void {
   running = task
@@ -40,6 +56,8 @@ export function setCurrentTask(task: Task | null): void {
 
 /** What happens when a task has ended, besides waking those who joined it. */
 export interface TaskKeeper {
+  /** What the task works on, in words, for reports. */
+  readonly doing?: string | undefined
   /**
    * @param failed - false for a task that is done, and for one that was cancelled
    * @param result - what it returned, or threw
@@ -219,6 +237,7 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
     const cancelled = failed && this.isReachedBy(result)
     this.state = cancelled ? 'cancelled' : failed ? 'failed' : 'done'
     this.endTasks()
+    if (inspector !== null) inspector.ended(this)
     if (this.followers !== null) this.tellFollowers(this.followers, failed, result)
     this.keeper.ended(this, failed && !cancelled, result)
   }
@@ -285,20 +304,25 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
     return promiseOf(this).finally(settled)
   }
 
-  /** Calls back when the task has ended: the way out of the kernel for promises. What it throws is told to the host. */
-  whenEnded(listener: EndListener): void {
+  /**
+   * Calls back when the task has ended: the way out of the kernel for promises. What it throws is told to the host.
+   *
+   * @returns takes it back
+   */
+  whenEnded(listener: EndListener): () => void {
     this.observed = true
     if (this.ended) this.tell(listener, this.state !== 'done', this.inbox)
     else this.follow(listener)
+    return () => this.unfollow(listener)
   }
 
-  /** For waits. @param follower - is told once */
+  /** For those who take no note of a failure. @param follower - is told once */
   follow(follower: Task | EndListener): void {
     this.followers ??= new Set()
     this.followers.add(follower)
   }
 
-  unfollow(follower: Task): void {
+  unfollow(follower: Task | EndListener): void {
     this.followers?.delete(follower)
   }
 }
@@ -313,6 +337,10 @@ class Join implements Trap {
 
   get reason(): string {
     return `the end of task ${this.joined.name}`
+  }
+
+  get holders(): Task[] {
+    return [this.joined]
   }
 
   enter(task: Task): void {

@@ -9,6 +9,8 @@
  */
 import { GyreError } from '../base/index.ts'
 import { Timer } from './deadlines.ts'
+import { inspector } from './inspection.ts'
+import type { Inspector } from './inspection.ts'
 import type { Coroutine, Operation } from './operation.ts'
 import { currentTask } from './task.ts'
 import type { Task } from './task.ts'
@@ -17,6 +19,10 @@ import type { Task } from './task.ts'
 export interface Trap {
   /** What is waited for, in words, for reports. */
   readonly reason: string
+  /** The tasks without which the wait cannot end; missing where it is not known who may end it. */
+  readonly holders?: Iterable<Task> | undefined
+  /** True where one of the holders is enough, and not all are needed. */
+  readonly anyHolder?: boolean
   /** The task stops here: see that `task.wake` is called when the wait is over. */
   enter(task: Task): void
   /** The wait was given up: see that `task.wake` is not called. */
@@ -43,12 +49,20 @@ class Wait<T> implements Operation<T>, Iterator<Trap, T> {
   }
 
   next(brought?: unknown): IteratorResult<Trap, T> {
-    if (this.done === undefined) this.done = false
-    else {
+    if (this.done === undefined) {
+      this.done = false
+      if (inspector !== null) this.parking(inspector)
+    } else {
       this.done = true
       this.value = brought as T
     }
     return this as IteratorResult<Trap, T>
+  }
+
+  private parking(told: Inspector): void {
+    told.ran(this)
+    // eslint-disable-next-line @typescript-eslint/unbound-method -- it says where the stack begins
+    told.parking(Wait.prototype.next)
   }
 
   throw(error: unknown): never {
@@ -89,7 +103,14 @@ class Sleep extends Timer implements Operation<void>, Iterator<Trap, void>, Trap
   }
 
   next(): IteratorResult<Trap, void> {
+    if (inspector !== null && this.task === null) this.parking(inspector)
     return this.task === null ? { done: false, value: this } : { done: true, value: undefined }
+  }
+
+  private parking(told: Inspector): void {
+    told.ran(this)
+    // eslint-disable-next-line @typescript-eslint/unbound-method -- it says where the stack begins
+    told.parking(Sleep.prototype.next)
   }
 
   throw(error: unknown): never {
@@ -126,7 +147,9 @@ class Sleep extends Timer implements Operation<void>, Iterator<Trap, void>, Trap
  */
 export function sleep(duration: number): Operation<void> {
   if (Number.isNaN(duration)) throw new GyreError('GYRE_TASK_MISUSE', 'sleep() needs a number of milliseconds, not NaN')
-  return duration > 0 ? new Sleep(duration) : park(GIVE_WAY)
+  const operation: Operation<void> = duration > 0 ? new Sleep(duration) : park(GIVE_WAY)
+  if (inspector !== null) inspector.made(operation, sleep)
+  return operation
 }
 
 const GIVE_WAY: Trap = {
@@ -148,7 +171,9 @@ const GIVE_WAY: Trap = {
  * ```
  */
 export function giveWay(): Operation<void> {
-  return park(GIVE_WAY)
+  const operation: Operation<void> = park(GIVE_WAY)
+  if (inspector !== null) inspector.made(operation, giveWay)
+  return operation
 }
 
 /**

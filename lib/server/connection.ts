@@ -77,6 +77,11 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
     return this.stream.tls
   }
 
+  get doing(): string | undefined {
+    const head = this.exchange?.head
+    return head === undefined ? undefined : `${head.method} ${head.target}`
+  }
+
   get secure(): boolean {
     return this.stream.tls !== null
   }

@@ -128,8 +128,8 @@ export class Server implements ServerContext {
     for (const sentence of unsafeCombinations(this.limit))
       this.report(new GyreError('GYRE_UNSAFE_LIMITS', sentence), 0, null)
     if (this.limit.stallTime < Infinity)
-      kernel.watchStalls(this.limit.stallTime, (task, duration) => {
-        this.stalled(task, duration)
+      kernel.watchStalls(this.limit.stallTime, (task, duration, site) => {
+        this.stalled(task, duration, site)
       })
   }
 
@@ -345,14 +345,15 @@ export class Server implements ServerContext {
   }
 
   /** A step took too long; all servers of the thread share the loop, and the newest that watches is told. */
-  private stalled(task: Task, duration: number): void {
+  private stalled(task: Task, duration: number, site: readonly string[]): void {
     const connection = task.keeper instanceof Connection ? task.keeper : null
     const request = connection?.exchange?.request ?? connection?.recent ?? null
-    const what = request === null ? `task ${task.name}` : `${request.method} ${request.path}`
-    const error = new GyreError('GYRE_LOOP_STALLED', `${what}: one step took ${duration.toFixed(1)} ms`)
+    const what = `${request === null ? '' : `${request.method} ${request.path}, `}task ${task.name}`
+    const until = site[0] === undefined ? '' : `, until it waited at ${site[0]}`
+    const error = new GyreError('GYRE_LOOP_STALLED', `${what}: one step took ${duration.toFixed(1)} ms${until}`)
     this.tally.hit(error)
     this.report(error, 0, connection)
-    if (loopStall.hasSubscribers) loopStall.publish({ task, duration, request } satisfies StallMessage)
+    if (loopStall.hasSubscribers) loopStall.publish({ task, duration, site, request } satisfies StallMessage)
   }
 
   private *closeAfter(event: Operation<unknown>): Coroutine<CloseReport> {

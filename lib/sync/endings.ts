@@ -1,30 +1,13 @@
 /*
  * How tasks end, as something to look at rather than as a return or a throw: links and outcomes.
- *
- * A task calls its listeners back but cannot forget one; so each task that is linked gets one listener,
- * which keeps the links, and a link that is taken back leaves nothing in the task.
  */
 import { GyreError } from '../base/index.ts'
 import { Task } from '../kernel/index.ts'
-import { Listeners } from './ready.ts'
 import type { Waitable } from './ready.ts'
 
 /** How a task has ended. */
 export type TaskEnding<T> =
   { readonly state: 'done'; readonly value: T } | { readonly state: 'failed' | 'cancelled'; readonly error: unknown }
-
-/**
- * Calls back when a task has ended, for good: a link that is never taken back. The failure of the task
- * still counts as unobserved.
- */
-export function onEnd(task: Task, listener: () => void): void {
-  const { observed } = task
-  task.whenEnded(listener)
-  task.observed = observed
-}
-
-// Only for links that may be taken back: a WeakMap costs the collector much, for each of its keys.
-const links = new WeakMap<Task, Listeners>()
 
 /**
  * The outcome of a task that has ended. Whoever asks has taken note of a failure: it is not reported as
@@ -74,14 +57,8 @@ export function link<T>(task: Task<T>, listener: (task: Task<T>) => void): () =>
     call()
     return () => undefined
   }
-  let listeners = links.get(task)
-  if (listeners === undefined) {
-    const made = new Listeners()
-    listeners = made
-    links.set(task, made)
-    onEnd(task, () => made.tell())
-  }
-  return listeners.add(call)
+  task.follow(call)
+  return () => task.unfollow(call)
 }
 
 /**

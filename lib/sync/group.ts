@@ -5,7 +5,7 @@
 import { GyreError } from '../base/index.ts'
 import { Spot, currentTask, park } from '../kernel/index.ts'
 import type { Coroutine, Runnable, Scope, Task } from '../kernel/index.ts'
-import { endingOf, onEnd } from './endings.ts'
+import { endingOf, link } from './endings.ts'
 import { killAll } from './kill.ts'
 import type { KillOptions } from './kill.ts'
 
@@ -82,7 +82,7 @@ export class TaskGroup implements Disposable {
     const options = { name: name ?? `${this.name} ${this.spawned}`, scope: this.scope ?? null }
     const task: Task<T> = kernel.spawn(work, options)
     this.tasks.add(task)
-    onEnd(task, () => this.ended(task))
+    link(task, () => this.ended(task))
     return task
   }
 

@@ -10,7 +10,7 @@
  * order, but to take the first of a Set again and again passes over all that were taken before.
  */
 import { park } from '../kernel/index.ts'
-import type { Coroutine, Trap } from '../kernel/index.ts'
+import type { Coroutine, Task, Trap } from '../kernel/index.ts'
 
 /** Who stands in a line: a task, or the promise of an async iterator. */
 export interface Waiter {
@@ -36,6 +36,14 @@ export class Place<P> implements Trap {
     return this.line.reason
   }
 
+  get holders(): Iterable<Task> | undefined {
+    return this.line.holders?.()
+  }
+
+  get anyHolder(): boolean {
+    return true
+  }
+
   enter(waiter: Waiter): void {
     this.waiter = waiter
     this.line.join(this)
@@ -54,14 +62,18 @@ export class Line<P = undefined> {
   size = 0
   private last: Place<P> | null = null
   private readonly joined: (() => void) | undefined
+  /** The tasks of which one must act before anybody is served, where they are known. */
+  readonly holders: (() => Iterable<Task>) | undefined
 
   /**
    * @param reason - what is waited for, in words
    * @param joined - called when somebody has joined the line
+   * @param holders - who has what is waited for: for lines where nobody else can serve
    */
-  constructor(reason: string, joined?: () => void) {
+  constructor(reason: string, joined?: () => void, holders?: () => Iterable<Task>) {
     this.reason = reason
     this.joined = joined
+    this.holders = holders
   }
 
   /** Waits for one's turn. @returns what `serve` brings */

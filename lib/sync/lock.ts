@@ -38,7 +38,7 @@ export interface LockStatistics {
 export class Lock implements Holdable {
   protected owner: Task | null = null
   protected depth = 0
-  private readonly line = new Line<Task>('a lock')
+  private readonly line = new Line<Task>('a lock', undefined, () => (this.owner === null ? [] : [this.owner]))
 
   /** True while a task holds it. */
   get held(): boolean {

@@ -5,7 +5,7 @@
  */
 import { Spot, park } from '../kernel/index.ts'
 import type { Coroutine, Operation, Runnable, Task } from '../kernel/index.ts'
-import { endingOf, onEnd } from './endings.ts'
+import { endingOf, link } from './endings.ts'
 import { killAll } from './kill.ts'
 import { DONE, Source } from './source.ts'
 
@@ -70,7 +70,7 @@ abstract class Mapping<I, O> extends Source<O> {
       const task = yield* this.pool.spawn(() => this.work(item.value))
       this.upcoming = undefined
       this.unread.add(task)
-      onEnd(task, () => this.taskEnded(task))
+      link(task, () => this.taskEnded(task))
     }
   }
 

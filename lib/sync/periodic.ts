@@ -5,7 +5,7 @@
 import { GyreError } from '../base/index.ts'
 import { Spot, currentTask, park, sleep } from '../kernel/index.ts'
 import type { Coroutine, Operation, Scope, Task } from '../kernel/index.ts'
-import { onEnd } from './endings.ts'
+import { link } from './endings.ts'
 
 /** How work is repeated. */
 export interface EveryOptions {
@@ -96,7 +96,7 @@ export class PeriodicCallback implements Operation<never>, Disposable {
     this.rounds++
     const task = outer.kernel.spawn(this.work, { name: this.name, scope: outer })
     const spot = new Spot(`a round of ${this.name}`)
-    onEnd(task, () => {
+    link(task, () => {
       if (task.state === 'failed') this.failures++
       spot.wake()
     })

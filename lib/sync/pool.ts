@@ -3,7 +3,7 @@
  */
 import { GyreError } from '../base/index.ts'
 import type { Coroutine, Operation, Runnable, Task } from '../kernel/index.ts'
-import { onEnd } from './endings.ts'
+import { link } from './endings.ts'
 import { TaskGroup } from './group.ts'
 import type { GroupOptions } from './group.ts'
 import type { KillOptions } from './kill.ts'
@@ -95,7 +95,7 @@ export class Pool implements Disposable {
       this.room.release()
       throw error
     }
-    onEnd(task, () => this.room.release())
+    link(task, () => this.room.release())
     return task
   }
 

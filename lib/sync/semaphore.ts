@@ -122,7 +122,7 @@ export interface CapacityLimiterStatistics {
 export class CapacityLimiter implements Holdable {
   private tokens: number
   private readonly borrowers = new Set<Task>()
-  private readonly line = new Line<Task>('a token of a limiter')
+  private readonly line = new Line<Task>('a token of a limiter', undefined, () => this.borrowers)
 
   /** @param total - how many tasks may have a token: a whole number above 0, or Infinity */
   constructor(total: number) {

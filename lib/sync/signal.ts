@@ -2,8 +2,8 @@
  * Bridges to AbortSignal, the cancel of the promise world: work that ends when a signal aborts, and a
  * signal that aborts when work is cancelled.
  */
-import { Cancelled, operationOf, park, withScope } from '../kernel/index.ts'
-import type { Coroutine, Operation, Runnable, Scope, Task, Trap } from '../kernel/index.ts'
+import { Cancelled, currentTask, operationOf, watchCancel, withScope } from '../kernel/index.ts'
+import type { Coroutine, Operation, Runnable, Scope } from '../kernel/index.ts'
 
 /**
  * Does work until a signal aborts; then the work is cancelled, with all its cleanup.
@@ -60,44 +60,44 @@ export function* abortable<T>(work: (signal: AbortSignal) => Operation<T>): Coro
 }
 
 function* watched<T>(work: (signal: AbortSignal) => Operation<T>, scope: Scope): Coroutine<{ readonly value: T }> {
-  const watch = new Watch()
-  // A task beside the work, in the same scope: a cancel undoes its wait before any code of the work runs.
-  scope.kernel.spawn(watch.run(), { scope, name: 'abort signal' })
+  const controller = new AbortController()
+  // Aborted without a reason, it has the AbortError that promises expect.
+  const unwatch = watchCancel(scope, () => controller.abort())
   try {
-    return { value: yield* work(watch.controller.signal) }
+    return { value: yield* work(controller.signal) }
   } catch (error) {
-    // The same reason as where the watch is quicker, for a cancel: the AbortError that promises expect.
-    watch.controller.abort(error instanceof Cancelled ? undefined : error)
+    controller.abort(error instanceof Cancelled ? undefined : error)
     throw error
   } finally {
-    watch.end()
+    unwatch()
   }
 }
 
-/** Waits for nothing but to be cancelled. */
-class Watch implements Trap {
-  readonly reason = 'a cancel, for an AbortSignal'
-  readonly controller = new AbortController()
-  private task: Task | null = null
-  private over = false;
+const signals = new WeakMap<Scope, AbortSignal>()
 
-  *run(): Coroutine<void> {
-    if (!this.over) yield* park(this)
+/**
+ * An AbortSignal that aborts when a scope is cancelled, or a scope around it; not when it merely ends. For calls
+ * of the promise world that are to end with the scope, whoever makes them.
+ *
+ * @param scope - that of `withScope`, of a nursery, or a task; the innermost one of the calling task without it
+ * @returns the signal of the scope, always the same one
+ * @throws GyreError `GYRE_TASK_MISUSE` without a scope outside of every task
+ * @example
+ * ```ts
+ * yield* withScope(function* (scope) {
+ *   signalOf(scope).addEventListener('abort', () => console.log('stopped')) // stopped
+ *   scope.cancel('enough')
+ *   yield* sleep(1000)
+ * })
+ * ```
+ */
+export function signalOf(scope: Scope = currentTask().scope): AbortSignal {
+  let signal = signals.get(scope)
+  if (signal === undefined) {
+    const controller = new AbortController()
+    signal = controller.signal
+    signals.set(scope, signal)
+    watchCancel(scope, () => controller.abort())
   }
-
-  enter(task: Task): void {
-    this.task = task
-  }
-
-  undo(): void {
-    this.task = null
-    this.controller.abort()
-  }
-
-  end(): void {
-    this.over = true
-    const { task } = this
-    this.task = null
-    task?.wake()
-  }
+  return signal
 }

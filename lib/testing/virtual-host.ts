@@ -3,8 +3,8 @@
  * all tasks wait. So tests about time take none, and their order is always the same.
  */
 import { GyreError } from '../base/index.ts'
-import { Kernel } from '../kernel/index.ts'
-import type { Host, Runnable, Task } from '../kernel/index.ts'
+import { Kernel, findDeadlock, formatDeadlock } from '../kernel/index.ts'
+import type { Host, Runnable, Task, WaitFor } from '../kernel/index.ts'
 import { Random } from './random.ts'
 import { TESTING } from './sizes.ts'
 
@@ -41,8 +41,8 @@ export class VirtualHost implements Host {
   private wanted = false
   private wake = Infinity
   private tick: () => void = () => undefined
-  /** Promises of `run` that have not settled. */
-  private awaited = 0
+  /** Tasks of `run` that have not ended. */
+  private readonly awaited = new Set<Task>()
   private quiet = 0
   private turning = false
   private own: Kernel | undefined
@@ -123,8 +123,8 @@ export class VirtualHost implements Host {
    */
   run<T>(work: Runnable<T>): Promise<T> {
     const task = this.kernel.spawn(work, { name: 'virtual' })
-    this.awaited++
-    task.whenEnded(() => this.awaited--)
+    this.awaited.add(task)
+    task.whenEnded(() => this.awaited.delete(task))
     this.turnSoon()
     return task.then()
   }
@@ -152,7 +152,7 @@ export class VirtualHost implements Host {
   }
 
   private turnSoon(): void {
-    if (this.turning || this.awaited === 0) return
+    if (this.turning || this.awaited.size === 0) return
     this.turning = true
     this.quiet = 0
     setImmediate(this.turn)
@@ -160,16 +160,26 @@ export class VirtualHost implements Host {
 
   private readonly turn = (): void => {
     this.turning = false
-    if (this.awaited === 0) return
+    if (this.awaited.size === 0) return
     if (this.wanted) this.quiet = 0
     // Promises of the program may be about to settle: the clock waits until nothing has come for a while.
     else if (++this.quiet >= TESTING.quietTurns) {
       this.quiet = 0
       // Nothing to do ever: only something outside, such as a promise, can go on from here.
-      if (this.wake === Infinity) return
+      if (this.wake === Infinity) return this.endDeadlock()
     } else return this.turnAgain()
     this.step()
     this.turnAgain()
+  }
+
+  /** Tasks that wait for each other would keep the promise of `run` for ever: it is rejected with the circle instead. */
+  private endDeadlock(): void {
+    const deadlock = findDeadlock(this.awaited)
+    if (deadlock === undefined) return
+    const [{ task }] = deadlock.cycle as [WaitFor]
+    const error = new GyreError('GYRE_TASK_MISUSE', formatDeadlock(deadlock))
+    task.trap?.undo(task)
+    task.wakeThrow(error)
   }
 
   private turnAgain(): void {
@@ -210,6 +220,12 @@ export function runVirtual<T>(work: Runnable<T>, options?: VirtualOptions): Virt
   return { task, kernel: host.kernel, host, elapsed: host.elapsed }
 }
 
+/** @returns why tasks that are left waiting will wait for ever, where that is known */
+function reportOf(tasks: Iterable<Task>): string {
+  const deadlock = findDeadlock(tasks)
+  return deadlock === undefined ? '' : `; ${formatDeadlock(deadlock)}`
+}
+
 /**
  * As `runVirtual`, for those who only want what comes out of it.
  *
@@ -225,7 +241,10 @@ export function resultOf<T>(work: Runnable<T>, options?: VirtualOptions): T {
   let outcome: { failed: boolean; result: unknown } | undefined
   task.whenEnded((failed, result) => (outcome = { failed, result }))
   if (outcome === undefined)
-    throw new GyreError('GYRE_TASK_MISUSE', `the task never ended; it waits for ${task.waitingFor ?? 'nothing'}`)
+    throw new GyreError(
+      'GYRE_TASK_MISUSE',
+      `the task never ended; it waits for ${task.waitingFor ?? 'nothing'}${reportOf([task])}`,
+    )
   if (outcome.failed) throw outcome.result
   return outcome.result as T
 }

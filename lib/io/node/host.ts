@@ -5,8 +5,9 @@
  * only be put off is left where it is: an early tick does no harm and asks again, while clearing and
  * setting a timer for each request would cost more than the request.
  */
-import { SIZES, stackOf } from '../../base/index.ts'
+import { SIZES } from '../../base/index.ts'
 import type { Contexts, Host, Task } from '../../kernel/index.ts'
+import { tellUnobserved } from '../unobserved.ts'
 import { whenStoresAreUsed } from './async-context.ts'
 
 export class NodeHost implements Host {
@@ -74,7 +75,6 @@ export class NodeHost implements Host {
   }
 
   unobserved(error: unknown, task: Task): void {
-    process.stderr.write(`gyre: task ${task.name} failed, and nothing was waiting for it:\n${stackOf(error)}\n`)
-    process.exitCode ||= 1
+    tellUnobserved(error, task)
   }
 }

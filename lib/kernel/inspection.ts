@@ -1,0 +1,37 @@
+/*
+ * The switch of inspection, and what is told where it is on. A file by itself, because whoever has to
+ * ask stands at the bottom of the room: while it is off, asking is one comparison with null.
+ */
+import type { Task } from './task.ts'
+
+/** Told of what tasks do. Must not throw. */
+export interface Inspector {
+  /** A task was made. */
+  spawned(task: Task): void
+  /** The running task is about to wait: called in the innermost generator, so that the stack lists all of them. */
+  parking(next: unknown): void
+  /** A task has ended. */
+  ended(task: Task): void
+  /** An operation was made, which is to be run. @param maker - what of the stack is of no interest */
+  made(operation: object, maker: unknown): void
+  /** It is run. */
+  ran(operation: object): void
+}
+
+/** Who is told; null as long as nobody inspects. */
+export let inspector: Inspector | null = null
+
+let whole: Inspector | null = null
+let ofStalls: Inspector | null = null
+
+/** For inspect.ts alone. */
+export function setInspector(newer: Inspector | null): void {
+  whole = newer
+  inspector = whole ?? ofStalls
+}
+
+/** For stalls.ts alone: whoever inspects sees to stalls as well. */
+export function setStallInspector(newer: Inspector): void {
+  ofStalls = newer
+  inspector = whole ?? ofStalls
+}
