@@ -2,16 +2,28 @@
  * A backdoor: a REPL on a unix socket, into the process that runs. Whoever can open the socket can do whatever the
  * process can, so its file is for the user of the process alone, and there is none over TCP.
  */
+import { PassThrough, Writable } from 'node:stream'
 import { inspect } from 'node:util'
 import type { REPLServer } from 'node:repl'
 import { GyreError } from '../base/index.ts'
-import { Spot, findDeadlock, formatDeadlock, formatTaskTree, park, taskTree, waitPromise } from '../kernel/index.ts'
+import {
+  Spot,
+  currentTask,
+  findDeadlock,
+  formatDeadlock,
+  formatTaskTree,
+  park,
+  taskTree,
+  waitPromise,
+  withScope,
+} from '../kernel/index.ts'
 import type { Coroutine, Task } from '../kernel/index.ts'
 import { AsyncResult, kill } from '../sync/index.ts'
+import { BufferedStream } from './buffered.ts'
 import { inspectTasks } from './inspect.ts'
-import { releaseToNode } from './release.ts'
 import { homeKernel, run, spawn } from './runtime.ts'
 import { serveTcp } from './serve-tcp.ts'
+import { writeAll } from './stream.ts'
 import type { ByteStream } from './stream.ts'
 
 const OWNER_ONLY = 0o600
@@ -95,18 +107,24 @@ function* serve(
   }
 }
 
-/** One session. */
+/** One session. Ends when it is left, or when the client has gone and all that it has sent was worked through. */
 function* talk(stream: ByteStream, names: Readonly<Record<string, unknown>>): Coroutine<void> {
   // Not before somebody comes: it loads what is better not loaded for nothing, such as node:domain.
   const { start } = yield* waitPromise(import('node:repl'))
-  const socket = releaseToNode(stream)
-  // A client that goes says so by its close as well.
-  socket.on('error', () => undefined)
-  const over = new Spot('the end of a session at the backdoor')
+  const { scope } = currentTask()
+  const input = new PassThrough()
+  const output = new Writable({
+    write: (bytes: Buffer, _encoding, done) => {
+      spawn(writeAll(stream, bytes), { scope, name: 'answer' }).then(
+        () => done(),
+        (error: unknown) => done(error as Error),
+      )
+    },
+  })
   const session = start({
     prompt: 'gyre> ',
-    input: socket,
-    output: socket,
+    input,
+    output,
     terminal: false,
     ignoreUndefined: true,
     // Reports are text, to be read as it is.
@@ -114,13 +132,19 @@ function* talk(stream: ByteStream, names: Readonly<Record<string, unknown>>): Co
   })
   Object.assign(session.context, { run, spawn, kernel: homeKernel(), taskTree, findDeadlock }, names)
   define(session, names)
-  session.once('exit', () => over.wake())
-  socket.once('close', () => session.close())
+  // The client has gone: there is nobody to be told.
+  output.on('error', () => session.close())
   try {
-    yield* park(over)
+    yield* withScope(function* (reading) {
+      session.once('exit', () => reading.cancel('the session has ended'))
+      const lines = new BufferedStream(stream)
+      for (let bytes = yield* lines.readSome(); bytes !== null; bytes = yield* lines.readSome()) input.write(bytes)
+      input.end()
+      yield* park(new Spot('the end of a session at the backdoor'))
+    })
+    yield* waitPromise(new Promise<void>((resolve) => output.end(() => resolve())))
   } finally {
     session.close()
-    socket.destroy()
   }
 }
 

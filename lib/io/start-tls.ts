@@ -10,10 +10,11 @@ import { GyreError } from '../base/index.ts'
 import type { ErrorCode } from '../base/index.ts'
 import { Spot, park, waitPromise } from '../kernel/index.ts'
 import type { Coroutine } from '../kernel/index.ts'
+import { BufferedStream } from './buffered.ts'
+import { FdStream } from './epoll/stream.ts'
 import { findCertificate, readCertificates, readPem } from './node/certificates.ts'
 import type { CertificateSet } from './node/certificates.ts'
 import { DuplexStream, isAuthorized } from './node/stream.ts'
-import { releaseToNode } from './release.ts'
 import type { ByteStream } from './stream.ts'
 import type { TlsOptions } from './tls.ts'
 
@@ -63,7 +64,7 @@ export type StartTlsOptions =
 export function* startTls(stream: ByteStream, options: StartTlsOptions): Coroutine<ByteStream> {
   try {
     const begin = 'client' in options ? yield* clientHandshake(options.client) : yield* serverHandshake(options.server)
-    return yield* secured(releaseToNode(stream), begin)
+    return yield* secured(takenFrom(stream), begin)
   } catch (error) {
     stream.reset()
     throw error
@@ -72,6 +73,21 @@ export function* startTls(stream: ByteStream, options: StartTlsOptions): Corouti
 
 /** Begins a handshake on a socket. The callbacks come once at most, one of them. @returns what must be destroyed */
 type Handshake = (socket: Duplex, done: (secure: TLSSocket) => void, failed: (error: GyreError) => void) => Duplex
+
+function takenFrom(stream: ByteStream): Duplex {
+  if (stream instanceof BufferedStream) {
+    if (stream.unread > 0)
+      throw new GyreError('GYRE_STREAM_LEFTOVER', `${stream.unread} bytes came before encryption was begun`)
+    return takenFrom(stream.stream)
+  }
+  if (stream instanceof DuplexStream) return stream.release()
+  if (!(stream instanceof FdStream))
+    throw new GyreError(
+      'GYRE_IO_UNAVAILABLE',
+      `a stream of the kind ${stream.kind} cannot be encrypted: it is no socket`,
+    )
+  return new Socket({ fd: stream.release(), readable: true, writable: true, allowHalfOpen: true })
+}
 
 function* secured(socket: Duplex, begin: Handshake): Coroutine<DuplexStream> {
   const spot = new Spot('a TLS handshake')

@@ -49,7 +49,8 @@ export interface KernelStatistics {
  * Told of a step that took long.
  *
  * @param duration - milliseconds
- * @param site - where the task waited next: the calls of its `yield*` chain, the innermost first. Empty where it has ended
+ * @param site - where the task waited next: the calls of its `yield*` chain from the innermost on that is not of this
+ *   library. Empty where it has ended, or waits in our own code, as a connection does for its next request
  */
 export type StallListener = (task: Task, duration: number, site: readonly string[]) => void
 

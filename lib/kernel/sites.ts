@@ -40,15 +40,10 @@ export function callsOf(site: Site | undefined): string[] {
   return calls
 }
 
-/** @returns the calls from the innermost on that is not ours; all of them where each is */
+/** @returns the calls from the innermost on that is not of this library; none where each is */
 export function usersCalls(calls: readonly string[]): readonly string[] {
-  const first = calls.findIndex((call) => !isOurs(call))
-  return first < 0 ? calls : calls.slice(first)
-}
-
-/** @returns whether a call of a stack is of this library */
-export function isOurs(call: string): boolean {
-  return call.includes(HOME)
+  const first = calls.findIndex((call) => !call.includes(HOME))
+  return first < 0 ? [] : calls.slice(first)
 }
 
 /** @returns calls as lines */

@@ -9,8 +9,7 @@
  */
 import { GyreError } from '../base/index.ts'
 import { Timer } from './deadlines.ts'
-import { inspector } from './inspection.ts'
-import type { Inspector } from './inspection.ts'
+import { inspector, whenInspected } from './inspection.ts'
 import type { Coroutine, Operation } from './operation.ts'
 import { currentTask } from './task.ts'
 import type { Task } from './task.ts'
@@ -49,20 +48,17 @@ class Wait<T> implements Operation<T>, Iterator<Trap, T> {
   }
 
   next(brought?: unknown): IteratorResult<Trap, T> {
-    if (this.done === undefined) {
-      this.done = false
-      if (inspector !== null) this.parking(inspector)
-    } else {
+    if (this.done === undefined) this.done = false
+    else {
       this.done = true
       this.value = brought as T
     }
     return this as IteratorResult<Trap, T>
   }
 
-  private parking(told: Inspector): void {
-    told.ran(this)
-    // eslint-disable-next-line @typescript-eslint/unbound-method -- it says where the stack begins
-    told.parking(Wait.prototype.next)
+  /** True where the next step is the one that waits. */
+  get waits(): boolean {
+    return this.done === undefined
   }
 
   throw(error: unknown): never {
@@ -103,14 +99,11 @@ class Sleep extends Timer implements Operation<void>, Iterator<Trap, void>, Trap
   }
 
   next(): IteratorResult<Trap, void> {
-    if (inspector !== null && this.task === null) this.parking(inspector)
     return this.task === null ? { done: false, value: this } : { done: true, value: undefined }
   }
 
-  private parking(told: Inspector): void {
-    told.ran(this)
-    // eslint-disable-next-line @typescript-eslint/unbound-method -- it says where the stack begins
-    told.parking(Sleep.prototype.next)
+  get waits(): boolean {
+    return this.task === null
   }
 
   throw(error: unknown): never {
@@ -134,6 +127,8 @@ class Sleep extends Timer implements Operation<void>, Iterator<Trap, void>, Trap
     this.task?.wake()
   }
 }
+
+for (const { prototype } of [Wait, Sleep]) whenInspected(prototype)
 
 /**
  * Waits for a time. Only the calling task waits.

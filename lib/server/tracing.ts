@@ -29,7 +29,10 @@ export interface StallMessage {
   readonly task: Task
   /** In milliseconds. */
   readonly duration: number
-  /** Where the task waited next: the calls of its `yield*` chain, the innermost first. Empty where it has ended. */
+  /**
+   * Where the task waited next: the calls of its `yield*` chain, the innermost first. Empty where it has ended, and where the
+   * handler has.
+   */
   readonly site: readonly string[]
   /** The request that the task was serving, where it was one's own. */
   readonly request: Request | null

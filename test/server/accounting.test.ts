@@ -4,7 +4,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { expect, test } from 'vitest'
 import { Event, sleep } from '../../lib/index.ts'
-import type { AccessRecord, StallMessage } from '../../lib/index.ts'
+import type { AccessRecord, Coroutine, StallMessage } from '../../lib/index.ts'
 import { answers } from '../support/client.ts'
 import { eventually, serve } from '../support/serve.ts'
 
@@ -82,7 +82,28 @@ test('a step that takes too long is logged with its request, counted, and told o
   await exchange(get('/slow'))
   unsubscribe('gyre.loop.stall', listener)
   expect(events).toMatchObject([{ code: 'GYRE_LOOP_STALLED', blame: 'app' }])
-  expect(events[0]?.reason).toMatch(/^GET \/slow: one step took 1\d\d\.\d ms$/)
+  expect(events[0]?.reason).toMatch(/^GET \/slow, task connection: one step took \d\d\d\.\d ms$/)
   expect(told).toMatchObject([{ request: { path: '/slow' } }])
   expect(server.statistics().limitsHit).toEqual({ stallTime: 1 })
+})
+
+test('the report of a long step names the place in the handler where it came to its end', async () => {
+  function* slowPart(): Coroutine<void> {
+    busy(120)
+    yield* sleep(1)
+  }
+  const told: StallMessage[] = []
+  const listener = (message: unknown): void => void told.push(message as StallMessage)
+  subscribe('gyre.loop.stall', listener)
+  const { exchange, events } = await serve(
+    function* (_request, response) {
+      yield* slowPart()
+      response.text('x')
+    },
+    { limits: { stallTime: 100 } },
+  )
+  await exchange(get('/slow'))
+  unsubscribe('gyre.loop.stall', listener)
+  expect(events[0]?.reason).toMatch(/^GET \/slow, .* until it waited at slowPart \(.*accounting\.test\.ts:\d+:\d+\)$/)
+  expect(told[0]?.site[0]).toMatch(/^slowPart /)
 })
