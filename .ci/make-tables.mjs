@@ -1,9 +1,10 @@
 /*
- * Writes docs/errors.md and docs/limits.md from the tables of lib/base. With --print it prints them, for the test that
- * compares.
+ * Writes docs/errors.md and docs/limits.md from the tables of lib/base, and the states of a task into docs/cancellation.md.
+ * With --print it prints them, for the test that compares.
  */
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { ERRORS, LIMITS, WSGI_LIMITS } from '../dist/base/index.js'
+import { TASK_STATES } from '../dist/kernel/index.js'
 
 const WHO = {
   client: 'the client',
@@ -49,6 +50,17 @@ Set where the application is mounted, \`wsgiThreads(module, { limits: { threads:
 
 ${HEADINGS}${rows(WSGI_LIMITS)}`
 
-const pages = { 'docs/errors.md': errors, 'docs/limits.md': limits }
+let states = '```mermaid\nstateDiagram-v2\n  [*] --> ready: spawn\n'
+for (const [state, events] of Object.entries(TASK_STATES)) {
+  const ways = Object.entries(events)
+  for (const [event, next] of ways) states += `  ${state} --> ${next}: ${event}\n`
+  if (ways.length === 0) states += `  ${state} --> [*]\n`
+}
+const cancellation = readFileSync(new URL('../docs/cancellation.md', import.meta.url), 'utf8').replace(
+  /(<!-- states: .*-->\n)[^]*(<!-- end of states -->)/,
+  (_whole, begin, end) => `${begin}\n${states}\`\`\`\n\n${end}`,
+)
+
+const pages = { 'docs/errors.md': errors, 'docs/limits.md': limits, 'docs/cancellation.md': cancellation }
 if (process.argv.includes('--print')) process.stdout.write(JSON.stringify(pages))
 else for (const [path, text] of Object.entries(pages)) writeFileSync(new URL(`../${path}`, import.meta.url), text)

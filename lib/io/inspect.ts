@@ -4,8 +4,12 @@
 import { createRequire } from 'node:module'
 import type { Session } from 'node:inspector'
 import { Task, adoptTask, findDeadlock, formatDeadlock, formatTaskTree, startInspection } from '../kernel/index.ts'
+import * as sync from '../sync/index.ts'
+import { watchMethods } from './forgotten.ts'
+import * as io from './index.ts'
 
-let exitIsWatched = false
+/** What is done once, and told only while somebody inspects. */
+let prepared = false
 
 /**
  * Switches inspection on, for all tasks of this thread, until `stopInspection()`: from then on `taskTree` and
@@ -26,8 +30,9 @@ let exitIsWatched = false
 export function inspectTasks(): void {
   if (!startInspection((message) => process.stderr.write(`gyre: ${message}`))) return
   for (const task of findTasks()) adoptTask(task)
-  if (exitIsWatched) return
-  exitIsWatched = true
+  if (prepared) return
+  prepared = true
+  watchMethods([sync, io])
   process.on('beforeExit', () => {
     if (findDeadlock() !== undefined) process.stderr.write(`gyre: the process ends, and ${describeTasks()}`)
   })

@@ -88,6 +88,7 @@ class TaskInspector implements Inspector {
   made(operation: object, maker: unknown): void {
     const calls = callsOf(siteBelow(maker))
     const users = usersCalls(calls)
+    if (users.length === 0) return
     // What was called is the last of ours before the user's code: its maker, or a method that has made it.
     const called = users.length < calls.length ? nameOf(calls[calls.length - users.length - 1]) : nameOfMaker(maker)
     this.forgotten.register(
@@ -95,8 +96,8 @@ class TaskInspector implements Inspector {
       `the operation of ${called} was made and never run: is a yield* missing?\n${linesOf(users, '    at ')}`,
       operation,
     )
-    if (!('then' in operation) || !(Symbol.iterator in operation)) return
-    // An awaitable is run by being iterated, which each class of them does in its own way.
+    // One that waits by itself says when it does. All others are run by being iterated, each in its own way.
+    if ('waits' in operation || !(Symbol.iterator in operation)) return
     const iterate = operation[Symbol.iterator] as () => unknown
     Object.defineProperty(operation, Symbol.iterator, {
       value: () => {
@@ -130,6 +131,11 @@ export function startInspection(onForgotten: ForgottenListener): boolean {
   if (inspector instanceof TaskInspector) return false
   setInspector(new TaskInspector(onForgotten))
   return true
+}
+
+/** An operation was made, which is to be run. @param maker - what of the stack is of no interest */
+export function operationMade(operation: object, maker: unknown): void {
+  inspector?.made(operation, maker)
 }
 
 /** Takes in a task that is older than inspection, so that it is known before its next wait. */

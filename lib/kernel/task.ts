@@ -20,7 +20,7 @@ import type { Trap } from './traps.ts'
 
 /** Where a task can be in its life, what can happen to it there, and where that takes it. */
 export const TASK_STATES = {
-  ready: { step: 'running' },
+  ready: { 'its turn comes': 'running' },
   running: { waits: 'waiting', returns: 'done', throws: 'failed', 'throws its own cancel': 'cancelled' },
   waiting: { 'is woken': 'ready', 'is interrupted by a cancel': 'ready' },
   done: {},

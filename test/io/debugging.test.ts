@@ -97,12 +97,15 @@ test('an operation that a handler makes and never runs is told, with its file an
 gyre.inspectTasks()
 const server = gyre.createServer(function* (request, response) {
   request.text()
-  gyre.sleep(5)
+  gyre.sleep(5); queue.put('x')
   yield* gyre.sleep(1)
   response.text(await_(request.text()) ?? 'x')
 })
 function await_(operation) { for (const _ of []) operation; keep = operation }
 let keep
+const queue = new gyre.Queue()
+await gyre.run(queue.put('y'))
+await gyre.run(gyre.holding(new gyre.Lock(), queue.get()))
 const { url } = await server.listen({ port: 0, host: '127.0.0.1' })
 await (await fetch(url)).text()
 setInterval(gc, 10)
@@ -110,11 +113,13 @@ console.log('ready')
 `,
   )
   await told('ready')
-  await eventually(() => errors().split('never run').length > 2)
+  await eventually(() => errors().split('never run').length > 3)
   expect(errors()).toMatch(
     /gyre: the operation of Request\.text\(\) was made and never run: is a yield\* missing\?\n +at .*forgotten\.mjs:4:11/,
   )
   expect(errors()).toMatch(/gyre: the operation of sleep\(\) was made .*\n +at .*forgotten\.mjs:5:8/)
+  expect(errors()).toMatch(/gyre: the operation of put\(\) was made .*\n +at .*forgotten\.mjs:5:24/)
+  expect(errors().split('never run').length).toBe(4)
   // What is run, and what somebody still holds, is not told.
   expect(errors()).not.toContain('forgotten.mjs:6')
   expect(errors()).not.toContain('forgotten.mjs:7')

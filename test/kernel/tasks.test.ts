@@ -14,7 +14,7 @@ import {
   withTimeout,
 } from '../../lib/kernel/index.ts'
 import type { Coroutine, Nursery, Scope } from '../../lib/kernel/index.ts'
-import { resultOf, runMock } from '../support/mock-host.ts'
+import { MockHost, resultOf, runMock } from '../support/mock-host.ts'
 
 function* forever(log: string[], name: string): Coroutine<never> {
   try {
@@ -154,6 +154,54 @@ describe('running', () => {
     })
     expect(log).toEqual(['b', 'c'])
   })
+
+  test('one that gives up in the middle, or at either end, leaves the others in their order', () => {
+    const lot = new ParkingLot('a turn')
+    const log: number[] = []
+    runMock(function* () {
+      yield* nursery(function* (children) {
+        const tasks = [0, 1, 2, 3, 4].map((number) =>
+          children.spawn(function* () {
+            log.push(yield* park<number>(lot))
+            log.push(number)
+          }),
+        )
+        yield* giveWay()
+        for (const number of [2, 0, 4]) tasks[number]?.cancel()
+        children.spawn(park(lot))
+        yield* giveWay()
+        expect(lot.statistics()).toEqual({ waiting: 3 })
+        expect([lot.wakeOne(10), lot.wakeOne(20), lot.wakeOne(30), lot.wakeOne()]).toEqual([true, true, true, false])
+      })
+    })
+    expect(log).toEqual([10, 1, 20, 3])
+  })
+
+  test('to wake them one by one takes as long for each, however many wait', () => {
+    const host = new MockHost()
+    const lot = new ParkingLot('a turn')
+    for (let count = 0; count < 100_000; count++) host.kernel.spawn(park(lot))
+    host.settle()
+    const began = performance.now()
+    while (lot.wakeOne());
+    // Over a Set it is 1.7 s here, over the list 40 ms.
+    expect(performance.now() - began).toBeLessThan(800)
+    host.settle()
+    expect(host.kernel.statistics().tasks).toBe(0)
+  })
+})
+
+test('a listener to the end of a task can be taken back', () => {
+  const log: string[] = []
+  runMock(function* () {
+    const task = currentTask().kernel.spawn(sleep(1))
+    const takeBack = task.whenEnded(() => log.push('taken back'))
+    task.whenEnded(() => log.push('kept'))
+    takeBack()
+    yield* task
+    task.whenEnded(() => log.push('at once'))()
+  })
+  expect(log).toEqual(['kept', 'at once'])
 })
 
 describe('cancelling', () => {

@@ -20,7 +20,7 @@ describe('the examples of the room run, and print what they promise', () => {
 })
 
 describe('so do those of the pages', () => {
-  const pages = ['tasks', 'coming-from-gevent', 'coming-from-tornado'].flatMap((page) =>
+  const pages = ['tasks', 'cancellation', 'debugging', 'coming-from-gevent', 'coming-from-tornado'].flatMap((page) =>
     examplesOfPage(page, readFileSync(new URL(`../../docs/${page}.md`, import.meta.url), 'utf8')),
   )
   test.each(pages.map((example) => [example.name, example] as const))('%s', async (_name, example) => {

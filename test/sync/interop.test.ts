@@ -4,9 +4,9 @@
 import { describe, expect, test } from 'vitest'
 import { LIMITS } from '../../lib/base/index.ts'
 import { homeKernel } from '../../lib/io/index.ts'
-import { currentTask, giveWay, sleep, withTimeout } from '../../lib/kernel/index.ts'
+import { currentTask, giveWay, nursery, shield, sleep, withScope, withTimeout } from '../../lib/kernel/index.ts'
 import type { Coroutine } from '../../lib/kernel/index.ts'
-import { abortable, each, kill, moveOnAfter, withSignal } from '../../lib/sync/index.ts'
+import { abortable, each, kill, moveOnAfter, signalOf, withSignal } from '../../lib/sync/index.ts'
 import { caughtBy } from '../support/caught.ts'
 import { resultOf, checkMock } from '../support/mock-host.ts'
 
@@ -163,6 +163,113 @@ describe('abortable', () => {
       ),
     )
     expect(reason).toBeInstanceOf(DOMException)
+  })
+})
+
+describe('signalOf', () => {
+  test('aborts when the scope is cancelled, before any code of its tasks runs', () => {
+    const log: string[] = []
+    resultOf(function* () {
+      yield* withScope(function* (scope) {
+        const signal = signalOf(scope)
+        expect(signalOf(scope)).toBe(signal)
+        signal.addEventListener('abort', () => log.push('aborted'))
+        try {
+          scope.cancel()
+          log.push('cancelled')
+          yield* sleep(1)
+        } finally {
+          log.push('unwinds')
+        }
+      })
+    })
+    expect(log).toEqual(['aborted', 'cancelled', 'unwinds'])
+  })
+
+  test('aborts when a scope further out is cancelled: of a task, by a deadline, from a nursery', () => {
+    resultOf(function* () {
+      const { kernel } = currentTask()
+      const signals: AbortSignal[] = []
+      const inside = function* (): Coroutine<void> {
+        yield* withScope(function* (scope) {
+          signals.push(signalOf(scope), signalOf())
+          yield* sleep(100)
+        })
+      }
+      const task = kernel.spawn(inside)
+      yield* giveWay()
+      expect(signals.map(({ aborted }) => aborted)).toEqual([false, false])
+      task.cancel()
+      yield* caughtBy(withTimeout(5, inside()))
+      yield* nursery(function* (children) {
+        children.spawn(inside)
+        signals.push(signalOf(children.scope))
+        yield* giveWay()
+        children.cancel()
+      })
+      expect(signals.map(({ aborted }) => aborted)).toEqual([true, true, true, true, true, true, true])
+      expect(signals.every(({ reason }) => (reason as Error).name === 'AbortError')).toBe(true)
+    })
+  })
+
+  test('does not abort when the scope merely ends, when a scope inside it is cancelled, nor behind a shield', () => {
+    const { kernel } = checkMock(function* () {
+      const signals: AbortSignal[] = []
+      const task = currentTask().kernel.spawn(function* () {
+        signals.push(signalOf())
+        yield* withScope(function* (scope) {
+          signals.push(signalOf(scope))
+          yield* sleep(1)
+        })
+        yield* withScope(function* (scope) {
+          scope.cancel()
+          yield* sleep(1)
+        })
+        yield* shield(function* () {
+          signals.push(signalOf())
+          yield* sleep(5)
+        })
+      })
+      yield* sleep(2)
+      expect(signals.map(({ aborted }) => aborted)).toEqual([false, false, false])
+      task.cancel()
+      expect(signals.map(({ aborted }) => aborted)).toEqual([true, false, false])
+      yield* kill(task)
+      const done = currentTask().kernel.spawn(function* () {
+        signals.push(signalOf())
+        currentTask().kernel.spawn(sleep(1), { scope: currentTask().scope })
+      })
+      yield* done
+      expect(signals[3]?.aborted).toBe(false)
+    })
+    expect(kernel.statistics()).toMatchObject({ tasks: 0, deadlines: 0 })
+  })
+
+  test('of a scope that is cancelled already it has aborted; in the cleanup of another it aborts with the grace', () => {
+    resultOf(function* () {
+      let inCleanup: AbortSignal | undefined
+      const task = currentTask().kernel.spawn(function* () {
+        try {
+          yield* sleep(100)
+        } finally {
+          expect(signalOf().aborted).toBe(true)
+          yield* withScope(function* (scope) {
+            inCleanup = signalOf(scope)
+            yield* sleep(1e6)
+          })
+        }
+      })
+      yield* giveWay()
+      task.cancel()
+      yield* sleep(1)
+      expect(inCleanup?.aborted).toBe(false)
+      yield* kill(task)
+      expect(inCleanup?.aborted).toBe(true)
+    })
+  })
+
+  test('is for tasks, unless it is told of which scope', () => {
+    expect(() => signalOf()).toThrow('inside a task')
   })
 })
 
