@@ -20,7 +20,7 @@ import { closeResult, iteratorOf, onlyChunkOf } from './result.ts'
 import { spool } from './spool.ts'
 import type { Spooled } from './spool.ts'
 import { Starter, mustBeBytes, mustHaveStarted } from './start-response.ts'
-import type { WsgiApp } from './types.ts'
+import type { WsgiApp, WsgiErrors } from './types.ts'
 
 /**
  * Makes a handler of a WSGI application that runs on the loop: for what computes shortly and waits for nothing.
@@ -92,15 +92,17 @@ function call(
     mustBeBytes(only)
     mustHaveStarted(starter)
     response.end(starter.cut(only))
+    starter.over = true
     return undefined
   }
   if (result instanceof NativeAnswer) return result.run(request, response, body)
-  return send(result, starter, response)
+  return send(result, starter, response, mount.errors)
 }
 
-function* send(result: unknown, starter: Starter, response: Response): Coroutine<void> {
+function* send(result: unknown, starter: Starter, response: Response, errors: WsgiErrors): Coroutine<void> {
   let iterator: Iterator<unknown, unknown> | undefined
   let exhausted = false
+  let failed = true
   try {
     yield* sendWritten(starter, response)
     iterator = iteratorOf(result)
@@ -125,12 +127,14 @@ function* send(result: unknown, starter: Starter, response: Response): Coroutine
     }
     mustHaveStarted(starter)
     response.end()
+    failed = false
   } finally {
-    closeResult(result, exhausted ? undefined : iterator)
+    starter.over = true
+    closeResult(result, exhausted ? undefined : iterator, failed, errors)
   }
 }
 
 /** Sends what was given to `write`. */
 export function* sendWritten(starter: Starter, response: Response): Coroutine<void> {
-  for (const chunk of starter.written.splice(0)) yield* response.write(chunk)
+  for (const chunk of starter.takeWritten()) yield* response.write(chunk)
 }

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { closeSync, constants, openSync, readSync, unlinkSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { SIZES } from '../base/index.ts'
+import { GyreError, SIZES } from '../base/index.ts'
 
 /** Something that `wsgi.file_wrapper` can send: anything with a `read`, and maybe a `close`. */
 export interface FileLike {
@@ -50,7 +50,12 @@ export class DiskFile implements FileLike {
     return new DiskFile(descriptor)
   }
 
-  /** Reads. @param size - at most so many bytes; all of the rest below 0 */
+  /**
+   * Reads.
+   *
+   * @param size - at most so many bytes; all of the rest below 0
+   * @throws GyreError `GYRE_STREAM_CLOSED` after `close()`
+   */
   read(size: number = -1): Buffer {
     if (size >= 0) return this.readUpTo(size)
     const parts: Buffer[] = []
@@ -60,6 +65,7 @@ export class DiskFile implements FileLike {
 
   /** Writes all of it where the file stands. */
   write(bytes: Uint8Array): void {
+    this.mustBeOpen()
     for (let at = 0; at < bytes.length;) {
       const count = writeSync(this.descriptor, bytes, at, bytes.length - at, this.position)
       at += count
@@ -79,7 +85,13 @@ export class DiskFile implements FileLike {
     closeSync(this.descriptor)
   }
 
+  /** Once closed, the number of the descriptor may be another's file, such as the body of another request. */
+  private mustBeOpen(): void {
+    if (!this.open) throw new GyreError('GYRE_STREAM_CLOSED', 'the file is closed')
+  }
+
   private readUpTo(size: number): Buffer {
+    this.mustBeOpen()
     const bytes = Buffer.allocUnsafe(size)
     const count = readSync(this.descriptor, bytes, 0, size, this.position)
     this.position += count

@@ -76,28 +76,40 @@ export function environOf<Input>(
   if (length !== undefined) environ.CONTENT_LENGTH = String(length)
   addFields(environ, request)
   // Never empty (W3), whatever the client sent: our own address stands in for a Host that is missing.
-  environ.SERVER_NAME = nameOf(environ['HTTP_HOST']) || local.address || 'localhost'
+  environ.SERVER_NAME = nameOf(environ['HTTP_HOST']) || nameOfAddress(local)
   return environ
 }
 
 /** Variables by header names, as sent. Bounded, because names come from clients. */
 const variables = new Map<string, string>()
 const VARIABLES = 512
-/** A longer name is nobody's, and would stay in memory with the head that it came in (CVE-2022-41717). */
+/** A longer name is nobody's (CVE-2022-41717). */
 const LONGEST_NAME = 64
 /** No variable: `addFields` passes the field over. */
 const NONE = ''
+const LENGTH = 'CONTENT_LENGTH'
+
+function newVariable(name: string): string {
+  const variable = name.toUpperCase() === 'CONTENT-LENGTH' ? LENGTH : (variableOf(name) ?? NONE)
+  if (name.length > LONGEST_NAME) return variable
+  // Whoever sends names that nobody uses must not shut those out that everybody does.
+  if (variables.size >= VARIABLES) variables.clear()
+  // A copy: the name as it comes is a view over its whole head, which would stay in memory with it.
+  variables.set(Buffer.from(name, 'latin1').toString('latin1'), variable)
+  return variable
+}
 
 /** W6, C9: fields of one name become one value of the same meaning. */
 function addFields(environ: BaseEnviron, { headers }: EnvironFacts): void {
   for (let index = 0; index < headers.count; index++) {
     const name = headers.nameAt(index)
-    let variable = variables.get(name)
-    if (variable === undefined) {
-      variable = variableOf(name) ?? NONE
-      if (variables.size < VARIABLES && name.length <= LONGEST_NAME) variables.set(name, variable)
-    }
+    const variable = variables.get(name) ?? newVariable(name)
     if (variable === NONE) continue
+    if (variable === LENGTH) {
+      // A body of no bytes is no body, and yet the client has said how long it is.
+      environ.CONTENT_LENGTH ??= '0'
+      continue
+    }
     const value = headers.valueAt(index)
     const former = environ[variable] as string | undefined
     environ[variable] = former === undefined ? value : `${former}${variable === 'HTTP_COOKIE' ? '; ' : ', '}${value}`
@@ -105,9 +117,15 @@ function addFields(environ: BaseEnviron, { headers }: EnvironFacts): void {
 }
 
 /** Percent-decoding into bytes, one character each. What is no escape stays as it is. */
-function decodePath(path: string): string {
+export function decodePath(path: string): string {
   if (!path.includes('%')) return path
   return path.replace(/%([0-9A-Fa-f]{2})/g, (_escape, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+}
+
+/** Our own address as it stands in a URL; a unix socket has none. */
+function nameOfAddress({ address, port }: EnvironFacts['local']): string {
+  if (port === 0 || address === '') return 'localhost'
+  return address.includes(':') ? `[${address}]` : address
 }
 
 /** Host without its port. */

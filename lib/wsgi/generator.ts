@@ -19,7 +19,7 @@ import { TaskInput } from './input.ts'
 import { NativeAnswer } from './native.ts'
 import { settingsOf } from './options.ts'
 import type { WsgiOptions } from './options.ts'
-import { closeOf, iteratorOf, onlyChunkOf } from './result.ts'
+import { closeOf, closeResult, iteratorOf, onlyChunkOf } from './result.ts'
 import { announcedLength, inMemory, spool } from './spool.ts'
 import { Starter, mustBeBytes, mustHaveStarted } from './start-response.ts'
 import type { WsgiTaskApp } from './types.ts'
@@ -78,10 +78,12 @@ function* answer(result: unknown, starter: Starter, response: Response): Corouti
   if (only !== undefined && starter.written.length === 0) {
     mustBeBytes(only)
     mustHaveStarted(starter)
+    starter.over = true
     return response.end(starter.cut(only))
   }
   const own = closeOf(result)
   let app: AppSteps | null = null
+  let failed = true
   try {
     yield* sendWritten(starter, response)
     app = new AppSteps(iteratorOf(result))
@@ -99,12 +101,14 @@ function* answer(result: unknown, starter: Starter, response: Response): Corouti
     yield* sendWritten(starter, response)
     mustHaveStarted(starter)
     response.end()
+    failed = false
   } catch (error) {
     // Before its own close, so that the application is told what has ended it.
     if (app !== null && own === undefined) yield* app.throw(error)
     throw error
   } finally {
-    if (own !== undefined) own.call(result)
+    starter.over = true
+    if (own !== undefined) closeResult(result, undefined, failed, loopErrors)
     else if (app !== null) yield* app.return()
   }
 }

@@ -28,7 +28,7 @@ class Cutter {
 
   *read(size: number): Coroutine<Buffer> {
     const parts: Buffer[] = []
-    let wanted = size < 0 ? Infinity : size
+    let wanted = wantedOf(size)
     do {
       const part = this.take(Math.min(this.held.length, this.at + wanted))
       parts.push(part)
@@ -39,7 +39,7 @@ class Cutter {
 
   *readline(size: number): Coroutine<Buffer> {
     const parts: Buffer[] = []
-    let wanted = size < 0 ? Infinity : size
+    let wanted = wantedOf(size)
     do {
       const lineEnd = this.held.indexOf(LF, this.at)
       const end = lineEnd < 0 ? this.held.length : lineEnd + 1
@@ -77,6 +77,17 @@ class Cutter {
     if (piece === null) this.pull = null
     return piece !== null
   }
+}
+
+/**
+ * Python's None, and what is below 0, ask for all. What is no whole number is a mistake that would cut the body wrongly.
+ *
+ * @throws GyreError `GYRE_WSGI_INPUT`
+ */
+function wantedOf(size: number | null): number {
+  if (size === null || size < 0 || size === Infinity) return Infinity
+  if (!Number.isInteger(size)) throw new GyreError('GYRE_WSGI_INPUT', `${String(size)} is no number of bytes to read`)
+  return size
 }
 
 function joined(parts: Buffer[]): Buffer {

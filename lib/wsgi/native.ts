@@ -11,6 +11,7 @@ import type { Coroutine, Kernel, Operation, Scope } from '../kernel/index.ts'
 import type { RequestFields } from '../protocol/index.ts'
 import { Request, finish } from '../server/index.ts'
 import type { BodySource, Handler, Response } from '../server/index.ts'
+import { decodePath } from './environ.ts'
 import type { Spooled } from './spool.ts'
 import type { BaseEnviron, WsgiApp, WsgiResult } from './types.ts'
 
@@ -89,14 +90,16 @@ class SpooledSource implements BodySource {
   }
 }
 
-/** The part of the path, as it was sent, that has as many segments as SCRIPT_NAME, which was decoded. */
-function mountPathOf(path: string, environ: BaseEnviron): string {
-  const { length } = path
-  const rest = environ.PATH_INFO
+const ESCAPE = /^%[0-9A-Fa-f]{2}/
+
+/** The part of the path, as it was sent, that lies before what PATH_INFO has of it decoded. */
+function mountPathOf(path: string, { SCRIPT_NAME: script, PATH_INFO: rest }: BaseEnviron): string {
   // Nothing is encoded in most paths: then the rest is what is left at the end.
-  if (path.endsWith(rest) && path.slice(0, length - rest.length) === environ.SCRIPT_NAME) return environ.SCRIPT_NAME
+  if (path.endsWith(rest) && path.slice(0, path.length - rest.length) === script) return script
+  const decoded = decodePath(path)
+  // Where middleware has written another path, the name of the application is all there is to go by.
+  let before = decoded.endsWith(rest) ? decoded.length - rest.length : script.length
   let at = 0
-  for (let segments = environ.SCRIPT_NAME.split('/').length - 1; segments > 0 && at >= 0; segments--)
-    at = path.indexOf('/', at + 1)
-  return at < 0 ? path : path.slice(0, at)
+  for (; before > 0 && at < path.length; before--) at += ESCAPE.test(path.slice(at, at + 3)) ? 3 : 1
+  return path.slice(0, at)
 }

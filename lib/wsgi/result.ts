@@ -1,7 +1,8 @@
 /*
  * What an application returns: an iterable, its chunks, and its end (W20, W21, W22).
  */
-import { GyreError } from '../base/index.ts'
+import { GyreError, stackOf } from '../base/index.ts'
+import type { WsgiErrors } from './types.ts'
 
 /**
  * @throws GyreError `GYRE_WSGI_APP` for what is no iterable of chunks
@@ -29,11 +30,23 @@ export function closeOf(result: unknown): (() => void) | undefined {
  * W21: ends a result: by its own `close`, or by ending a generator that was left half way.
  *
  * @param unfinished - its iterator, where that was not exhausted
+ * @param failed - whether an error is on its way already: what `close` throws besides must not take its place, and
+ *   is written to `errors`
  */
-export function closeResult(result: unknown, unfinished: Iterator<unknown, unknown> | undefined): void {
-  const own = closeOf(result)
-  if (own !== undefined) own.call(result)
-  else unfinished?.return?.()
+export function closeResult(
+  result: unknown,
+  unfinished: Iterator<unknown, unknown> | undefined,
+  failed: boolean,
+  errors: WsgiErrors,
+): void {
+  try {
+    const own = closeOf(result)
+    if (own !== undefined) own.call(result)
+    else unfinished?.return?.()
+  } catch (error) {
+    if (!failed) throw error
+    errors.write(`close() of a WSGI result has failed besides: ${stackOf(error)}\n`)
+  }
 }
 
 /** W24: the one chunk of an array, which is an answer of known length; undefined for every other result. */

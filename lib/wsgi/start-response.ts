@@ -3,11 +3,13 @@
  * runs (W12), and keeps the rules of when it may be called (W14, W15) and how much may follow (W23).
  */
 import { GyreError, LIMITS } from '../base/index.ts'
+import { sameName } from '../protocol/index.ts'
+import type { ResponseFields } from '../protocol/index.ts'
 import { isHopByHop } from './hop-by-hop.ts'
 import type { StartResponse, WriteChunk } from './types.ts'
 
 /** RFC 9110 section 15 for the code; the reason is text without control characters. */
-const STATUS = /^([2-5]\d\d) ([\t\x20-\x7e\x80-\xff]*)$/
+const STATUS = /^([2-5]\d\d) ([\x20-\x7e\x80-\xff]*)$/
 const DIGITS = /^\d+$/
 const CONTENT_LENGTH = 'content-length'
 
@@ -19,17 +21,24 @@ const ALLOWED_NAMES = 256
 export interface Head {
   status: number
   reason: string | undefined
-  readonly headers: { clear(): void; append(name: string, value: string): void }
+  readonly headers: ResponseFields
   /** `open` as long as nothing was sent. */
   readonly stage: 'open' | 'started' | 'ended'
 }
 
 export class Starter {
-  /** True once start_response was called. */
-  started = false
+  /** True once start_response has been called, and has not thrown. */
+  accepted = false
+  /** True once the request is over: an application that has kept `write` must not reach another's answer. */
+  over = false
   /** What was given to `write`, in order, and not sent yet. */
-  readonly written: Uint8Array[] = []
+  written: Uint8Array[] = []
   protected readonly head: Head
+  private called = false
+  /** What was set before the application was called, by a handler around it. */
+  private outer: Pairs = NONE
+  /** Bytes in `written`. */
+  private held = 0
   /** What Content-Length says; Infinity where there is none. */
   private announced = Infinity
   /** Bytes of the body so far. */
@@ -43,21 +52,24 @@ export class Starter {
   /** What the application is handed. */
   readonly startResponse: StartResponse = (status, headers, error) => {
     const { head } = this
-    if (this.started) {
+    if (this.called) {
       // W14: without an error to report, a second call is a fault, even if the first one threw.
       if (error === undefined || error === null) throw failed('start_response was called twice')
       // W15: it is too late to replace what was sent, or given to write(), which counts as sent; the first error goes on.
       if (head.stage !== 'open' || this.wrote) throw errorOf(error)
-    }
-    this.started = true
+      head.headers.clear()
+    } else this.outer = takeAll(head.headers)
+    this.called = true
+    this.accepted = false
     const parts = typeof status === 'string' ? STATUS.exec(status) : null
     if (parts === null) throw failed(`the status must be like "200 OK", not ${JSON.stringify(status)}`)
     if (!Array.isArray(headers)) throw failed('the headers must be an array of pairs')
     head.status = Number(parts[1])
     head.reason = parts[2]
-    head.headers.clear()
     this.announced = Infinity
     for (const pair of headers as readonly unknown[]) this.addHeader(pair)
+    giveBack(head.headers, this.outer)
+    this.accepted = true
     return this.write
   }
 
@@ -78,6 +90,7 @@ export class Starter {
 
   private readonly write: WriteChunk = (chunk) => {
     mustBeBytes(chunk)
+    if (this.over) throw new GyreError('GYRE_RESPONSE_ENDED')
     if (chunk.length === 0) return
     if (this.counted + chunk.length > this.announced)
       throw new GyreError('GYRE_LENGTH_MISMATCH', `Content-Length is ${this.announced}, and more was given to write()`)
@@ -88,9 +101,19 @@ export class Starter {
 
   /** Takes what was given to `write`. The application runs on the loop and cannot be made to wait, so it lies in memory. */
   protected deliver(chunk: Uint8Array): void {
-    if (this.counted > LIMITS.outputBytes.value)
+    this.held += chunk.length
+    if (this.held > LIMITS.outputBytes.value)
       throw new GyreError('GYRE_OUTPUT_TOO_LARGE', 'too much was given to write(): return an iterable instead')
-    this.written.push(Uint8Array.from(chunk))
+    this.written.push(Buffer.from(chunk))
+  }
+
+  /** @returns what was given to `write` and is to be sent now */
+  takeWritten(): readonly Uint8Array[] {
+    const { written } = this
+    if (written.length === 0) return NOTHING
+    this.written = []
+    this.held = 0
+    return written
   }
 
   private addHeader(pair: unknown): void {
@@ -122,9 +145,36 @@ export function mustBeBytes(chunk: unknown): asserts chunk is Uint8Array {
     throw new GyreError('GYRE_WSGI_CHUNK', `a chunk must be bytes, not ${typeof chunk}`)
 }
 
-/** W17: the head must be known by the first chunk, or by the end. @throws GyreError `GYRE_WSGI_START` */
+/**
+ * W17: the head must be known by the first chunk, or by the end; a call that threw has made none.
+ *
+ * @throws GyreError `GYRE_WSGI_START`
+ */
 export function mustHaveStarted(starter: Starter): void {
-  if (!starter.started) throw new GyreError('GYRE_WSGI_START', 'start_response was not called')
+  if (!starter.accepted)
+    throw failed('start_response was not called, or threw and was not called again with that error')
+}
+
+type Pairs = readonly (readonly [name: string, value: string])[]
+const NONE: Pairs = []
+const NOTHING: readonly Uint8Array[] = []
+
+/** Takes out what is there of header fields. */
+export function takeAll(headers: ResponseFields): Pairs {
+  if (headers.count === 0) return NONE
+  const all = [...headers]
+  headers.clear()
+  return all
+}
+
+/**
+ * Puts back what a handler around the application has set, where the application has not set that field itself.
+ * Cookies are not one another's.
+ */
+export function giveBack(headers: ResponseFields, outer: Pairs): void {
+  if (outer.length === 0) return
+  const kept = outer.filter(([name]) => sameName(name, 'set-cookie') || !headers.has(name))
+  for (const [name, value] of kept) headers.append(name, value)
 }
 
 function failed(detail: string): GyreError {

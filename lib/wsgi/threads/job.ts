@@ -2,7 +2,9 @@
  * One request on its way through a thread, as the task of its connection sees it.
  *
  * A whole answer is brought to it; of a streamed one it takes record by record, and each only when the client has
- * taken the one before: so the thread can be ahead of its client by one ring of memory, and then stands still.
+ * taken the one before: so the thread can be ahead of its client by one ring of memory, and then stands still. Once
+ * the thread has gone on to another request, what is left in the ring is kept here, because the answers to others
+ * come behind it: nobody waits for another's slow client.
  */
 import { GyreError, SIZES } from '../../base/index.ts'
 import { Deadline, Spot, park } from '../../kernel/index.ts'
@@ -15,11 +17,19 @@ import type { Thread } from './thread.ts'
 
 /** What a job needs of its pool. */
 export interface JobPool {
+  /** Bytes that all its requests keep. */
+  keptBytes: number
   /** The time for a request is over, perhaps. */
   overdue(job: Job, now: number): void
 }
 
 const NOTHING = Buffer.alloc(0)
+
+/** A record that was taken out of the ring before its turn. */
+interface Kept {
+  readonly kind: number
+  readonly bytes: Buffer
+}
 
 export class Job implements Expiring {
   readonly number: number
@@ -30,6 +40,11 @@ export class Job implements Expiring {
   private readonly pool: JobPool
   private readonly spot = new Spot('a WSGI application in a thread')
   private readonly pull: Pull | null
+  /** Bytes that are kept. */
+  keptBytes = 0
+  /** Whether the end of the answer is among what was kept. */
+  keptEnd = false
+  private readonly kept: Kept[] = []
   private rest: Buffer = NOTHING
   private answer: Buffer | null = null
   private readonly parts: Buffer[] = []
@@ -57,6 +72,32 @@ export class Job implements Expiring {
     this.spot.wake()
   }
 
+  /** Keeps a record of a thread that has gone on. */
+  keep(thread: Thread, kind: number, bytes: Buffer): void {
+    this.thread = thread
+    this.kept.push({ kind, bytes })
+    this.count(bytes.length)
+    if (kind === RECORD.end) this.keptEnd = true
+    this.spot.wake()
+  }
+
+  /** Drops what is kept: too much waits for slow clients. */
+  shed(): void {
+    this.drop()
+    this.fail(new GyreError('GYRE_OUTPUT_SHED'))
+  }
+
+  /** Lets go of what is kept. */
+  drop(): void {
+    this.kept.length = 0
+    this.count(-this.keptBytes)
+  }
+
+  private count(bytes: number): void {
+    this.keptBytes += bytes
+    this.pool.keptBytes += bytes
+  }
+
   /** It comes to nothing. */
   fail(error: unknown): void {
     this.failure ??= error
@@ -72,40 +113,40 @@ export class Job implements Expiring {
     for (;;) {
       const { answer, thread } = this
       if (answer !== null) return this.sendWhole(answer, response)
-      if (thread !== null && thread.has(this)) {
-        if (yield* this.take(thread, response)) return
+      const kept = this.kept.shift()
+      if (kept !== undefined) {
+        this.count(-kept.bytes.length)
+        if (yield* this.take(kept.kind, kept.bytes, response)) return
+      } else if (thread !== null && thread.has(this)) {
+        const { kind } = thread.reader
+        if (yield* this.take(kind, thread.reader.take(), response)) return
       } else if (this.failure !== null) throw this.failure as Error
       else yield* park(this.spot)
     }
   }
 
   /** Takes one record. @returns whether it was the last */
-  private *take(thread: Thread, response: Response): Coroutine<boolean> {
-    const { reader } = thread
-    switch (reader.kind) {
-      case RECORD.head: {
-        const bytes = reader.take()
+  private *take(kind: number, bytes: Buffer, response: Response): Coroutine<boolean> {
+    switch (kind) {
+      case RECORD.head:
         hearHead(bytes, 0, bytes.length, response)
         return false
-      }
       case RECORD.part:
-        this.parts.push(reader.take())
+        this.parts.push(bytes)
         return false
       case RECORD.chunk:
-        yield* response.write(this.joined(reader.take()))
+        yield* response.write(this.joined(bytes))
         return false
       case RECORD.wantInput:
-        reader.skip()
-        yield* this.feed(thread)
+        yield* this.feed(this.thread as Thread)
         return false
       // Both come here where the application has asked for input before.
       case RECORD.answer:
-        this.sendWhole(reader.take(), response)
+        this.sendWhole(bytes, response)
         return true
       case RECORD.failure:
-        throw hearFailure(reader.take())
+        throw hearFailure(bytes)
       default:
-        reader.skip()
         response.end()
         return true
     }

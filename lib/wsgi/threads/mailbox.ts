@@ -93,6 +93,9 @@ function ringSize(slots: number): number {
   return size
 }
 
+/** Numbers of threads begin at 1; with this one the loop claims what it will lay out again. */
+const LOOP = 0
+
 /** The board as both sides use it. */
 export class Board {
   readonly words: Int32Array
@@ -153,6 +156,16 @@ export class Board {
       if (Atomics.compareExchange(words, state, SLOT.ready, SLOT.taken + thread) === SLOT.ready) return slot
       Atomics.store(words, state, SLOT.free)
     }
+  }
+
+  /**
+   * For the loop: lets go of the requests that were taken back, which otherwise keep their places until a thread
+   * passes over them. The others keep their order.
+   */
+  sweep(): void {
+    const live: number[] = []
+    for (let slot; (slot = this.claim(LOOP)) >= 0;) live.push(slot)
+    for (const slot of live) this.publish(slot)
   }
 
   /** Gives a slot back: a thread that has read it, or the loop for a thread that has died over it. */

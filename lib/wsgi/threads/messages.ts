@@ -2,12 +2,22 @@
  * What is told across: a request to a thread, a head and a failure back. As text of lines, because nothing in a
  * request line, a header field or a status line can hold a line end; taking those apart costs less than JSON.
  */
-import { ERRORS, GyreError, SIZES, describeError, latin1Text, statusOf, writeLatin1 } from '../../base/index.ts'
+import {
+  ERRORS,
+  GyreError,
+  SIZES,
+  describeError,
+  latin1Text,
+  stackOf,
+  statusOf,
+  writeLatin1,
+} from '../../base/index.ts'
 import type { ErrorCode } from '../../base/index.ts'
 import { splitTarget } from '../../protocol/index.ts'
 import type { ResponseFields } from '../../protocol/index.ts'
 import type { Request, Response } from '../../server/index.ts'
 import type { EnvironFacts } from '../environ.ts'
+import { giveBack, takeAll } from '../start-response.ts'
 
 /** A slot: request number, length of the head, length of the body as far as it lies here, and how long it is. */
 const HEADER_BYTES = 24
@@ -98,25 +108,56 @@ export function tellHead(status: number, reason: string | undefined, headers: Re
 /** Puts a head into a response. */
 export function hearHead(bytes: Buffer, start: number, end: number, response: Response): void {
   const lines = latin1Text(bytes, start, end).split('\n')
+  const outer = response.ownHeaders === null ? [] : takeAll(response.headers)
   response.status = Number(lines[0])
   response.reason = lines[1]
   for (let at = 2; at < lines.length; at += 2) response.headers.append(lines[at] as string, lines[at + 1] as string)
+  giveBack(response.headers, outer)
 }
 
-/** A failure on its way to the loop. */
+/** What is told of a failure. */
+interface ToldFailure {
+  readonly message: string
+  readonly stack: string | undefined
+  readonly code: string | undefined
+  readonly status: number
+  /** Whether the client may read the message; undefined where the error is not meant as an answer. */
+  readonly expose: boolean | undefined
+}
+
+/** A failure on its way to the loop, cut to what has room: a message may be made of what a client has sent. */
 export function tellFailure(error: unknown): Buffer {
-  const code = error instanceof GyreError ? error.code : undefined
-  const stack = error instanceof Error ? error.stack : undefined
-  return Buffer.from(JSON.stringify({ message: describeError(error), stack, code, status: statusOf(error) }))
+  const told: ToldFailure = {
+    message: describeError(error).slice(0, SIZES.wsgiFailure),
+    stack: error instanceof Error ? stackOf(error).slice(0, SIZES.wsgiFailure) : undefined,
+    code: error instanceof GyreError ? error.code : undefined,
+    status: statusOf(error),
+    expose: exposeOf(error),
+  }
+  return Buffer.from(JSON.stringify(told))
+}
+
+function exposeOf(error: unknown): boolean | undefined {
+  try {
+    const expose = error instanceof Error && 'expose' in error ? error.expose : undefined
+    return typeof expose === 'boolean' ? expose : undefined
+  } catch {
+    // A getter of the application's that fails.
+    return undefined
+  }
 }
 
 /** @returns the error as it was in the thread, as far as that can be told */
 export function hearFailure(bytes: Buffer): Error {
-  const told = JSON.parse(bytes.toString()) as { message: string; stack?: string; code?: string; status: number }
+  const told = JSON.parse(bytes.toString()) as ToldFailure
   const error =
     told.code !== undefined && Object.hasOwn(ERRORS, told.code)
       ? new GyreError(told.code as ErrorCode, told.message)
-      : Object.assign(new Error(told.message), { status: told.status })
+      : Object.assign(
+          new Error(told.message),
+          { status: told.status },
+          told.expose === undefined ? {} : { expose: told.expose },
+        )
   if (told.stack !== undefined) error.stack = told.stack
   return error
 }

@@ -46,13 +46,17 @@ export class Pool implements JobPool, ThreadKeeper {
   readonly multiprocess: boolean
   /** Ends when every thread has loaded the application. */
   readonly ready: Task<void>
+  keptBytes = 0
   private readonly kernel: Kernel
   private readonly threads = new Set<Thread>()
   private readonly jobs = new Map<number, Job>()
   private readonly changed = new ParkingLot('the threads of a WSGI application')
   private readonly due = new WeakMap<Thread, number>()
+  private readonly startLimits = new WeakMap<Thread, Deadline>()
   /** Numbers of the requests that were laid into the slots last. */
   private readonly owners: number[] = []
+  /** How many requests were taken out of the queue since it was swept. */
+  private dropped = 0
   private numbers = 0
   private threadNumbers = 0
   private closing = false
@@ -88,7 +92,7 @@ export class Pool implements JobPool, ThreadKeeper {
   submit(request: Request, held: Buffer, length: number | undefined, pull: Pull | null): Job | undefined {
     if (this.closing) throw new GyreError('GYRE_SHUTDOWN', 'the WSGI application is closed')
     if (this.threads.size === 0) throw this.startFailure ?? new GyreError('GYRE_WSGI_THREAD', 'there is no thread left')
-    const slot = this.full ? undefined : this.board.freeSlot()
+    const slot = this.findSlot()
     if (slot === undefined) {
       this.counts.refused++
       return undefined
@@ -109,15 +113,17 @@ export class Pool implements JobPool, ThreadKeeper {
   /** The task of a request is over: by its answer, or by whatever has ended it before. */
   finish(job: Job, answered: boolean): void {
     this.jobs.delete(job.number)
+    job.drop()
     if (answered || this.tryDrop(job)) this.unwatch(job)
     else {
       // The thread is told, and watched until it has unwound: it may never look.
-      const thread = this.threadOf(job)
+      const thread = this.holderOf(job)
       if (thread === undefined) this.unwatch(job)
       else thread.abort(job.number)
     }
+    if (this.closing) this.changed.wakeAll()
     if (job.thread === null) return
-    if (answered) this.hasServed(job.thread)
+    if (answered || job.keptEnd) this.hasServed(job.thread)
     this.deliver(job.thread)
   }
 
@@ -135,7 +141,7 @@ export class Pool implements JobPool, ThreadKeeper {
     if (left > 0) return this.watch(job, Math.max(left, 1))
     this.counts.timedOut++
     job.fail(new GyreError('GYRE_WSGI_TIMEOUT'))
-    this.replace(thread)
+    this.replace(thread, false)
     thread.end()
   }
 
@@ -147,7 +153,7 @@ export class Pool implements JobPool, ThreadKeeper {
     const until = host.now() + this.limits.stopTime
     if (this.limits.stopTime < Infinity) deadlines.set(limit, until)
     try {
-      while (this.jobs.size > 0 && host.now() < until) yield* park(this.changed)
+      while (this.working && host.now() < until) yield* park(this.changed)
     } finally {
       deadlines.cancel(limit)
       for (const thread of this.threads) thread.end()
@@ -155,7 +161,15 @@ export class Pool implements JobPool, ThreadKeeper {
     while (this.threads.size > 0) yield* park(this.changed)
   }
 
+  /** Whether a request is served, or a thread still unwinds one whose client has gone. */
+  private get working(): boolean {
+    if (this.jobs.size > 0) return true
+    for (const thread of this.threads) if (thread.job !== 0) return true
+    return false
+  }
+
   statistics(): ThreadStatistics {
+    this.sweep()
     const all = [...this.threads].filter(({ state }) => state === 'working')
     const busy = all.filter(({ job }) => job !== 0).length
     return { threads: all.length, busy, waiting: this.board.waiting, ...this.counts }
@@ -165,11 +179,17 @@ export class Pool implements JobPool, ThreadKeeper {
 
   started(thread: Thread): void {
     thread.release()
+    this.endStart(thread)
     const { requestsPerThread } = this.limits
     this.due.set(thread, Math.max(1, requestsPerThread * (1 + JITTER * (2 * Math.random() - 1))))
     // The one that this one is to replace goes on until now, so that there is never one too few.
-    for (const other of this.threads)
-      if (other !== thread && other.index === thread.index && other.state === 'working') other.retire()
+    let first = true
+    for (const other of this.threads) {
+      if (other === thread || other.index !== thread.index) continue
+      first = false
+      if (other.state === 'working') other.retire()
+    }
+    if (first) thread.go()
     // What was published meanwhile has woken nobody.
     if (this.board.waiting > 0) thread.tryWake()
     this.changed.wakeAll()
@@ -184,8 +204,10 @@ export class Pool implements JobPool, ThreadKeeper {
   ended(thread: Thread, error: unknown): void {
     this.deliver(thread)
     this.threads.delete(thread)
+    this.endStart(thread)
     const job = this.jobOf(thread)
     this.board.giveBackOf(thread.number)
+    for (const other of this.threads) if (other.index === thread.index && other.loaded) other.go()
     if (!this.closing) {
       // One that has a request has loaded the application, even if it died before its word of that was heard.
       if (!thread.loaded && job === undefined) this.failToStart(error)
@@ -249,8 +271,9 @@ export class Pool implements JobPool, ThreadKeeper {
     }
   }
 
-  private startThread(index: number): void {
-    const thread = new Thread(this, index, ++this.threadNumbers)
+  /** @param held - whether it takes no request before its predecessor has ended */
+  private startThread(index: number, held: boolean = false): void {
+    const thread = new Thread(this, index, ++this.threadNumbers, held)
     this.threads.add(thread)
     if (this.limits.startTime === Infinity) return
     const { deadlines, host } = this.kernel
@@ -260,11 +283,19 @@ export class Pool implements JobPool, ThreadKeeper {
       },
     })
     deadlines.set(limit, host.now() + this.limits.startTime)
+    this.startLimits.set(thread, limit)
+  }
+
+  /** It has started, or has ended before. */
+  private endStart(thread: Thread): void {
+    const limit = this.startLimits.get(thread)
+    if (limit !== undefined) this.kernel.deadlines.cancel(limit)
+    this.startLimits.delete(thread)
   }
 
   /** A new thread takes the place of one that is to end. */
-  private replace(thread: Thread): void {
-    if (!this.closing) this.startThread(thread.index)
+  private replace(thread: Thread, held: boolean): void {
+    if (!this.closing) this.startThread(thread.index, held)
   }
 
   /** Brings what a thread has put out to those whom it concerns. */
@@ -274,7 +305,12 @@ export class Pool implements JobPool, ThreadKeeper {
       const { kind } = reader
       const job = this.jobs.get(reader.job)
       const whole = kind === RECORD.answer || kind === RECORD.failure
-      if (job !== undefined && !whole) return job.news(thread)
+      if (job !== undefined && !whole) {
+        // As long as the thread works on it, the client may keep the thread waiting; others it may not.
+        if (thread.job === job.number) return job.news(thread)
+        this.keep(thread, job)
+        continue
+      }
       // Those that are answered are counted when their task is over.
       if (job === undefined ? whole || kind === RECORD.end : kind === RECORD.failure) this.hasServed(thread)
       if (job === undefined) reader.skip()
@@ -283,13 +319,23 @@ export class Pool implements JobPool, ThreadKeeper {
     }
   }
 
+  /** Takes a record of an answer that is made out of the way of those behind it. */
+  private keep(thread: Thread, job: Job): void {
+    job.keep(thread, thread.reader.kind, thread.reader.take())
+    if (this.keptBytes <= SIZES.wsgiKept) return
+    let largest = job
+    for (const other of this.jobs.values()) if (other.keptBytes > largest.keptBytes) largest = other
+    largest.shed()
+  }
+
   /** Counts a request; one that has served enough is replaced, and goes on until its successor is there. */
   private hasServed(thread: Thread): void {
     thread.served++
     if (thread.served < (this.due.get(thread) ?? Infinity) || thread.state !== 'working') return
     this.due.delete(thread)
     this.counts.recycled++
-    this.replace(thread)
+    // With one thread the application is promised to run once at a time (W7, W30).
+    this.replace(thread, this.limits.threads === 1)
   }
 
   /** The request that a thread works on, or is about to. */
@@ -301,12 +347,39 @@ export class Pool implements JobPool, ThreadKeeper {
 
   /** Takes a request back that no thread has claimed. @returns whether it was so */
   private tryDrop(job: Job): boolean {
-    return this.owns(job) && this.board.drop(job.slot)
+    if (!this.owns(job) || !this.board.drop(job.slot)) return false
+    this.dropped++
+    return true
+  }
+
+  /** @returns a slot for one more request; undefined where the queue is full of those whose clients still wait */
+  private findSlot(): number | undefined {
+    const slot = this.full ? undefined : this.board.freeSlot()
+    if (slot !== undefined || this.dropped === 0) return slot
+    this.sweep()
+    return this.full ? undefined : this.board.freeSlot()
+  }
+
+  /** Clears the queue of requests that were taken back: their places are for others. */
+  private sweep(): void {
+    if (this.dropped === 0) return
+    this.dropped = 0
+    this.board.sweep()
+    // A thread may have looked while the queue was in our hands.
+    if (this.board.waiting > 0) for (const thread of this.threads) thread.tryWake()
   }
 
   /** Whether the slot of a request was not given to a later one. */
   private owns(job: Job): boolean {
     return this.owners[job.slot] === job.number
+  }
+
+  /** The thread that has a request, or has claimed it and not said so yet. */
+  private holderOf(job: Job): Thread | undefined {
+    // In this order: a thread gives the slot back only after it has said what it works on.
+    for (const thread of this.threads)
+      if ((this.owns(job) && this.board.isTaken(job.slot, thread.number)) || thread.job === job.number) return thread
+    return undefined
   }
 
   private threadOf(job: Job): Thread | undefined {

@@ -40,6 +40,8 @@ export class Thread {
   loaded = false
   /** Whether it was asked to end. */
   dismissed = false
+  /** True while it must not begin, because its predecessor has not ended. */
+  held: boolean
   /** Requests that it was seen to have answered. */
   served = 0
   private readonly desk: Int32Array
@@ -49,8 +51,9 @@ export class Thread {
   private readonly keeper: ThreadKeeper
   private failure: unknown = null
 
-  constructor(keeper: ThreadKeeper, index: number, number: number) {
+  constructor(keeper: ThreadKeeper, index: number, number: number, held: boolean) {
     const memory = makeDesk()
+    this.held = held
     this.keeper = keeper
     this.index = index
     this.number = number
@@ -65,6 +68,7 @@ export class Thread {
       desk: memory,
       multithread: keeper.limits.threads > 1,
       multiprocess: keeper.multiprocess,
+      held,
     }
     this.worker = new Worker(WORKER, {
       workerData,
@@ -138,6 +142,13 @@ export class Thread {
     Atomics.store(this.desk, DESK.retire, 1)
     this.dismissed = true
     this.state = 'ending'
+    this.worker.postMessage(0)
+  }
+
+  /** Lets it begin, where it was held. */
+  go(): void {
+    if (!this.held) return
+    this.held = false
     this.worker.postMessage(0)
   }
 

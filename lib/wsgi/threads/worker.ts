@@ -9,7 +9,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
 import { GyreError } from '../../base/index.ts'
-import { ResponseFields } from '../../protocol/index.ts'
+import { ResponseFields, isBodiless } from '../../protocol/index.ts'
 import { environOf } from '../environ.ts'
 import type { MountFacts } from '../environ.ts'
 import { threadErrors } from '../errors-stream.ts'
@@ -32,6 +32,8 @@ export interface ThreadData {
   readonly desk: DeskMemory
   readonly multithread: boolean
   readonly multiprocess: boolean
+  /** Whether it waits for a word before it takes its first request. */
+  readonly held: boolean
 }
 
 /** What a thread says of its start; everything else goes through shared memory, and a bare 0 says: look there. */
@@ -63,7 +65,7 @@ import(data.module).then(
     app = module.default as WsgiApp
     port.on('message', work)
     say({ ready: true })
-    work()
+    if (!data.held) work()
   },
   (error: unknown) => {
     failToStart(error)
@@ -109,6 +111,7 @@ function serve(slot: number): void {
   Atomics.store(desk, DESK.job, job)
   board.giveBack(slot)
   try {
+    mustNotBeAborted(job)
     const more = length === undefined || length === held.length ? null : pullInput(job)
     answer(job, new WsgiInput(held, more), facts, length)
   } catch (error) {
@@ -131,10 +134,13 @@ function answer(
   if (only !== undefined && head.stage === 'open') {
     mustBeBytes(only)
     mustHaveStarted(starter)
-    return starter.sendOnly(starter.cut(only))
+    starter.sendOnly(starter.cut(only))
+    starter.over = true
+    return
   }
   let iterator: Iterator<unknown, unknown> | undefined
   let exhausted = false
+  let failed = true
   try {
     iterator = iteratorOf(result)
     for (;;) {
@@ -152,8 +158,10 @@ function answer(
       starter.send(chunk)
     }
     mustHaveStarted(starter)
+    failed = false
   } finally {
-    closeResult(result, exhausted ? undefined : iterator)
+    starter.over = true
+    closeResult(result, exhausted ? undefined : iterator, failed, threadErrors)
   }
   starter.finish()
 }
@@ -201,7 +209,9 @@ class ThreadStarter extends Starter {
   sendOnly(body: Uint8Array): void {
     const { made } = this
     if (body.length > MOST) {
-      if (!made.headers.has('content-length')) made.headers.append('Content-Length', body.length)
+      // What has no body has no length either: where the application tells one, it is of what was not sent.
+      if (!isBodiless(made.status) && !made.headers.has('content-length'))
+        made.headers.append('Content-Length', body.length)
       this.send(body)
       return this.finish()
     }
@@ -244,6 +254,8 @@ function tryPut(job: number, kind: number, parts: readonly Uint8Array[]): void {
 /** Brings the next piece of the body from the loop; the thread stands still meanwhile. */
 function pullInput(job: number): Pull {
   return () => {
+    // Who has kept the input of a request that is over would stand here for ever: nobody feeds it.
+    if (Atomics.load(desk, DESK.job) !== job) throw new GyreError('GYRE_WSGI_INPUT', 'the request is over')
     put(job, RECORD.wantInput, NOTHING)
     waitUntil(job, () => Atomics.load(desk, DESK.input) !== INPUT.none)
     const piece = Buffer.allocUnsafe(Atomics.load(desk, DESK.inputLength))
@@ -255,6 +267,8 @@ function pullInput(job: number): Pull {
 
 /** Stands still until a condition holds. @throws GyreError `GYRE_PEER_GONE` when the client has gone */
 function waitUntil(job: number, holds: () => boolean): void {
+  // First, so that one who goes on asking after the end does not seem to wait for his client.
+  mustNotBeAborted(job)
   const from = monotonic()
   Atomics.store(desk, DESK.waiting, 1)
   ring()

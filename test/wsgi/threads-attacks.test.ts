@@ -1,0 +1,147 @@
+/*
+ * What clients and applications can do to a pool of threads, and what others must not notice of it.
+ */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { eventually } from '../support/serve.ts'
+import { fixture, host, notes, threads } from './support.ts'
+
+const APP = fixture('faults-app.mjs')
+const ask = async (url: string): Promise<[number, string]> => {
+  const answer = await fetch(url)
+  return [answer.status, await answer.text()]
+}
+
+test('a client that does not read its answer keeps no other from his, once the thread has gone on', async () => {
+  const app = threads(APP)
+  const { url, connect, server } = await host(app)
+  await app.ready
+  let stalled = 0
+  for (const size of [200_000, 300_000, 400_000, 500_000]) {
+    const slow = await connect()
+    slow.socket.pause()
+    slow.send(`GET /stream?${size} HTTP/1.1\r\nHost: a\r\n\r\n`)
+    await eventually(() => server.statistics().running === 1)
+    const gone = await eventually(() => app.statistics().busy === 0 && app.statistics().waiting === 0).then(
+      () => true,
+      // Here there was more than the ring has room for: the thread itself is kept.
+      () => false,
+    )
+    // What the operating system takes of an answer, it takes at once.
+    if (gone && server.statistics().running === 1) {
+      stalled++
+      expect(await ask(`${url}ok`)).toEqual([200, 'none'])
+    }
+    slow.close()
+    await eventually(() => server.statistics().running === 0 && app.statistics().busy === 0)
+  }
+  expect(stalled).toBeGreaterThan(0)
+}, 40_000)
+
+test('an error with a message of a megabyte is an error like others', async () => {
+  const { url, events } = await host(threads(APP))
+  expect((await ask(`${url}large-error`))[0]).toBe(500)
+  expect(events[0]?.reason).toMatch(/eeee/)
+  expect(await ask(`${url}ok`)).toEqual([200, 'none'])
+})
+
+test('the input of a request that is over is not waited for', async () => {
+  const { url, connect } = await host(threads(APP))
+  const client = await connect()
+  client.send('POST /keep-input HTTP/1.1\r\nHost: a\r\nContent-Length: 40000\r\nConnection: close\r\n\r\n')
+  expect(await client.until((text) => text.includes('kept'))).toContain('kept')
+  client.close()
+  expect(await ask(`${url}use-input`)).toEqual([200, 'GYRE_WSGI_INPUT'])
+})
+
+test('clients that leave while they wait give their places in the queue free', async () => {
+  const app = threads(APP, { queue: 3 })
+  const { url, connect, server } = await host(app)
+  await app.ready
+  const running = ask(`${url}wait?1500`)
+  await eventually(() => app.statistics().busy === 1)
+  for (let round = 0; round < 5; round++) {
+    const leaving = await Promise.all([connect(), connect()])
+    for (const client of leaving) client.send('GET /ok HTTP/1.1\r\nHost: a\r\n\r\n')
+    await eventually(() => server.statistics().connections === 3)
+    for (const client of leaving) client.close()
+    await eventually(() => server.statistics().connections === 1)
+  }
+  expect(app.statistics()).toMatchObject({ waiting: 0, refused: 0 })
+  const waiting = [ask(`${url}ok`), ask(`${url}ok`), ask(`${url}ok`)]
+  await eventually(() => app.statistics().waiting === 3)
+  expect((await ask(`${url}ok`))[0]).toBe(503)
+  expect((await Promise.all([running, ...waiting])).map(([status]) => status)).toEqual([200, 200, 200, 200])
+})
+
+test('clients that leave at once, whatever their thread was about to do, keep no thread', async () => {
+  const app = threads(APP, { threads: 2 })
+  const { url, connect, server } = await host(app)
+  await app.ready
+  for (let round = 0; round < 40; round++) {
+    const clients = await Promise.all(Array.from({ length: 10 }, () => connect()))
+    for (const client of clients) client.send('POST /read HTTP/1.1\r\nHost: a\r\nContent-Length: 40000\r\n\r\n')
+    await new Promise((resolve) => setImmediate(resolve))
+    for (const client of clients) client.socket.resetAndDestroy()
+  }
+  await eventually(() => server.statistics().connections === 0)
+  await eventually(() => app.statistics().busy === 0 && app.statistics().waiting === 0, 'idle threads')
+  expect(await ask(`${url}ok`)).toEqual([200, 'none'])
+  expect(app.statistics()).toMatchObject({ crashed: 0, timedOut: 0 })
+})
+
+test('one thread is one at a time, also while it is replaced (W30)', async () => {
+  const { path, read } = notes()
+  const app = threads(APP, { requestsPerThread: 3 })
+  const { url } = await host(app)
+  while (app.statistics().recycled < 3)
+    await Promise.all(Array.from({ length: 6 }, () => ask(`${url}overlap?${encodeURIComponent(path)}`)))
+  const words = read().trimEnd().split('\n')
+  expect(words.filter((word, at) => word !== (at % 2 === 0 ? 'in' : 'out'))).toEqual([])
+})
+
+test('close() lets an application unwind whose client has gone', async () => {
+  const { path, read } = notes()
+  const app = threads(APP, { stopTime: 5000 })
+  const { connect, server } = await host(app)
+  const client = await connect()
+  client.send(`GET /unwind?${encodeURIComponent(path)} HTTP/1.1\r\nHost: a\r\n\r\n`)
+  await client.until((text) => text.includes('begun'))
+  client.close()
+  await eventually(() => server.statistics().connections === 0)
+  await app.close()
+  expect(read()).toBe('close\n')
+})
+
+test('close() ends when the last answer is out, and not with stopTime', async () => {
+  const app = threads(APP, { stopTime: 60_000 })
+  const { connect, url } = await host(app)
+  await app.ready
+  const slow = await connect()
+  slow.socket.pause()
+  slow.send('GET /stream?4000000 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+  await eventually(() => app.statistics().busy === 1)
+  const closed = app.close()
+  expect((await ask(`${url}ok`))[0]).toBe(503)
+  slow.socket.resume()
+  expect((await slow.end()).length).toBeGreaterThan(4_000_000)
+  await closed
+})
+
+test('a process whose threads are closed ends, however long they might have taken to start', async () => {
+  const source = `
+    import { wsgiThreads } from ${JSON.stringify(new URL('../../dist/wsgi/index.js', import.meta.url).href)}
+    const app = wsgiThreads(new URL(${JSON.stringify(APP.href)}), { limits: { threads: 1, startTime: 600_000 } })
+    await app.ready
+    await app.close()
+  `
+  const file = `${notes().path}.mjs`
+  writeFileSync(file, source)
+  const child = spawn(process.execPath, [file], { stdio: ['ignore', 'ignore', 'inherit'] })
+  const late = setTimeout(() => child.kill('SIGKILL'), 20_000)
+  const [code] = (await once(child, 'exit')) as [number | null]
+  clearTimeout(late)
+  expect(code).toBe(0)
+})
