@@ -56,27 +56,29 @@ export class Outgoing {
   }
 
   /**
-   * The way of most answers, which needs no waiting: a short text, no field of the handler's,
-   * HTTP/1.1, a connection that goes on.
+   * The way of most answers, which needs no waiting: a short body in one piece, HTTP/1.1, a connection that goes on.
    *
    * @returns true when the answer is in the outlet; undefined where `finish` must see to it
+   * @throws GyreError as `finish`
    */
   tryFinish(response: Response): true | undefined {
     const { head, port } = this
-    const { payload, status } = response
-    if (
-      this.sent !== null ||
-      response.ownHeaders !== null ||
-      response.ownTrailers !== null ||
-      response.reason !== undefined ||
-      typeof payload !== 'string'
-    )
-      return undefined
+    const { payload } = response
+    if (this.sent !== null || response.ownTrailers !== null || payload.length > PLAIN_LENGTH) return undefined
     if (port.over || !head.keepAlive || head.minor === 0 || this.incoming !== null || head.method === 'HEAD')
       return undefined
     if (head.method === 'CONNECT') return undefined
+    return response.ownHeaders === null && response.reason === undefined && typeof payload === 'string'
+      ? this.tryPlain(response, payload)
+      : this.tryWhole(response, payload)
+  }
+
+  /** An answer with nothing of the handler's but its text. */
+  private tryPlain(response: Response, payload: string): true | undefined {
+    const { port } = this
+    const { status } = response
     const { length } = payload
-    if (length > PLAIN_LENGTH || response.contentType === '') return undefined
+    if (response.contentType === '') return undefined
     if (!(status >= LOWEST_STATUS && status <= HIGHEST_STATUS && Number.isInteger(status))) return undefined
     if (isBodiless(status) || !isAscii(payload)) return undefined
     const text = plainHead(status, response.contentType, length, port.server.dateLine()) + payload
@@ -84,6 +86,18 @@ export class Outgoing {
     this.onHead?.()
     this.status = status
     this.bodyBytes = length
+    this.finished = true
+    return true
+  }
+
+  /** An answer with fields of the handler's, or bytes. */
+  private tryWhole(response: Response, payload: Payload): true | undefined {
+    const size = byteLength(payload)
+    const planned = this.plan(response, size)
+    const { keepAlive, hasBody, text } = planned
+    if (!keepAlive || !this.port.outlet.tryWhole(text, hasBody ? payload : '')) return undefined
+    this.begin(planned)
+    if (hasBody) this.bodyBytes = size
     this.finished = true
     return true
   }

@@ -84,6 +84,22 @@ export class Outlet implements Cork, Waiting {
     return true
   }
 
+  /** Takes a head and a body without sending them, where there is room for both. @returns whether there was */
+  tryWhole(head: string, body: Payload): boolean {
+    if (owner !== this) this.own()
+    // A UTF-16 code unit makes three bytes at most.
+    const most = typeof body === 'string' ? body.length * 3 : body.length
+    if (this.unsent !== null || head.length + most > SIZES.output - used) return false
+    used += writeLatin1(shared, head, used)
+    if (typeof body === 'string') {
+      if (body.length > 0) used += writeUtf8(shared, body, used)
+    } else {
+      shared.set(body, used)
+      used += body.length
+    }
+    return true
+  }
+
   /** Waits until no other task is in the middle of writing, and keeps others out until `release`. */
   *acquire(): Coroutine<void> {
     while (this.taken) yield* park((this.queue ??= new ParkingLot('another write to the same connection')))

@@ -128,9 +128,17 @@ function nameOfAddress({ address, port }: EnvironFacts['local']): string {
   return address.includes(':') ? `[${address}]` : address
 }
 
+/** Most requests are for the host that the last one was for. */
+let lastHost = ''
+let lastName = ''
+
 /** Host without its port. */
-function nameOf(host: string | undefined): string | undefined {
-  if (host === undefined) return undefined
-  const colon = host.lastIndexOf(':')
-  return colon < 0 || host.endsWith(']') ? host : host.slice(0, colon)
+function nameOf(host: string | undefined): string {
+  if (host === undefined) return ''
+  if (host !== lastHost) {
+    const colon = host.lastIndexOf(':')
+    lastName = colon < 0 || host.endsWith(']') ? host : host.slice(0, colon)
+    lastHost = host
+  }
+  return lastName
 }

@@ -13,6 +13,15 @@ const STATUS = /^([2-5]\d\d) ([\x20-\x7e\x80-\xff]*)$/
 const DIGITS = /^\d+$/
 const CONTENT_LENGTH = 'content-length'
 
+/** Most answers have the status that the last one had. */
+let lastStatus = { text: '200 OK', code: 200, reason: 'OK' }
+
+function readStatus(text: unknown): typeof lastStatus {
+  const parts = typeof text === 'string' ? STATUS.exec(text) : null
+  if (parts === null) throw failed(`the status must be like "200 OK", not ${JSON.stringify(text)}`)
+  return (lastStatus = { text: parts[0], code: Number(parts[1]), reason: parts[2] as string })
+}
+
 /** The names checked last. Applications set the same few again and again. */
 const allowedNames = new Set<string>()
 const ALLOWED_NAMES = 256
@@ -61,11 +70,10 @@ export class Starter {
     } else this.outer = takeAll(head.headers)
     this.called = true
     this.accepted = false
-    const parts = typeof status === 'string' ? STATUS.exec(status) : null
-    if (parts === null) throw failed(`the status must be like "200 OK", not ${JSON.stringify(status)}`)
+    const { code, reason } = status === lastStatus.text ? lastStatus : readStatus(status)
     if (!Array.isArray(headers)) throw failed('the headers must be an array of pairs')
-    head.status = Number(parts[1])
-    head.reason = parts[2]
+    head.status = code
+    head.reason = reason
     this.announced = Infinity
     for (const pair of headers as readonly unknown[]) this.addHeader(pair)
     giveBack(head.headers, this.outer)
@@ -118,7 +126,8 @@ export class Starter {
 
   private addHeader(pair: unknown): void {
     if (!Array.isArray(pair) || pair.length !== 2) throw failed('each header must be a pair of name and value')
-    const [name, value] = pair as unknown[]
+    const name: unknown = pair[0]
+    const value: unknown = pair[1]
     if (typeof name !== 'string' || typeof value !== 'string')
       throw failed('names and values of headers must be strings')
     if (!allowedNames.has(name)) {

@@ -367,3 +367,35 @@ test('100 Continue is sent when the handler reads, and not when it does not', as
 function sleepAsync(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 1))
 }
+
+test('answers with fields of their own, short and long, of text and of bytes, come whole and in order', async () => {
+  const bodies: Record<string, string | Uint8Array> = {
+    '/text': 'h\u00e9',
+    '/bytes': Uint8Array.of(1, 2, 3),
+    '/none': '',
+    '/8k': 'x'.repeat(8_192),
+    '/64k': Buffer.alloc(65_536, 'y'),
+  }
+  const { connect } = await serve((request, response) => {
+    response.headers.set('X-Path', request.path)
+    if (request.path === '/none') response.status = 204
+    response.end(bodies[request.path])
+  })
+  const client = await connect()
+  const paths = [...Object.keys(bodies), ...Object.keys(bodies), '/text']
+  paths.forEach((path, at) => {
+    const last = at === paths.length - 1 ? 'Connection: close\r\n' : ''
+    client.send(`GET ${path} HTTP/1.1\r\nHost: a\r\n${last}\r\n`)
+  })
+  const text = await client.end()
+  const wanted = paths
+    .map((path) => {
+      const body = Buffer.from(bodies[path] as string)
+      const length = path === '/none' ? '' : `Content-Length: ${body.length}\r\n`
+      return `X-Path: ${path}\r\n${length}\r\n${body.toString('latin1')}`
+    })
+    .join('')
+  expect(text.replace(/HTTP\/1.1 20\d [A-Za-z ]+\r\nDate: [^\r]*\r\n/g, '').replace('Connection: close\r\n', '')).toBe(
+    wanted,
+  )
+})
