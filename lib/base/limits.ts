@@ -318,10 +318,6 @@ export const SIZES = {
   wsgiInput: 65_536,
   /** Room for one request that waits for a thread: its head, and its body where that is small. */
   wsgiSlot: 98_304,
-  /** Characters of the message and of the stack of an error that come across from a thread. */
-  wsgiFailure: 8_192,
-  /** Bytes of finished answers that the loop keeps for slow clients of one pool, so that others need not wait for them. */
-  wsgiKept: 67_108_864,
   /** Numbers of requests in threads begin again behind this one: it fits a word of shared memory. */
   wsgiNumbers: 1_073_741_823,
   /** A thread that has claimed a request and not said so yet is looked at again after so many milliseconds. */

@@ -23,6 +23,12 @@ export const WOULD_WAIT = -1
 /** A read found that the peer has ended its side. */
 export const END = 0
 
+/** An open file of the operating system, as `tryWriteFile` takes it. */
+export interface SendableFile {
+  /** @throws where it is closed: its number may be another's by then */
+  readonly descriptor: number
+}
+
 /** Told when the peer has gone, or has ended its side, whether or not somebody reads. */
 export interface HangUpWatcher {
   /** @param broken - true when nothing can reach the peer any more; false when it only ended its side */
@@ -68,6 +74,16 @@ export interface ByteStream {
    * @throws GyreError as `tryRead`
    */
   tryWrite(from: Buffer, start: number, end: number): number
+
+  /**
+   * Writes what there is room for of a file, which goes from the system's cache to the peer without coming into this
+   * process. Only streams that can do so have it. Like any read of a file it waits for a disk that is slow.
+   *
+   * @param position - bytes from the beginning of the file
+   * @returns how many bytes were taken, or `WOULD_WAIT`; `END` where the file has no more, or cannot be sent this way
+   * @throws GyreError as `tryRead`
+   */
+  tryWriteFile?(file: SendableFile, position: number, length: number): number
 
   /** Ends our side: the peer reads to its end. Reading goes on. */
   shutdown(): void

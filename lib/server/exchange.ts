@@ -8,7 +8,7 @@
  */
 import { GyreError, statusOf } from '../base/index.ts'
 import type { Limits } from '../base/index.ts'
-import type { ByteStream } from '../io/index.ts'
+import type { ByteStream, SendableFile } from '../io/index.ts'
 import { Cancelled, currentTask } from '../kernel/index.ts'
 import type { Coroutine, InnerScope, Kernel, Meter } from '../kernel/index.ts'
 import { interimHead } from '../protocol/index.ts'
@@ -237,6 +237,10 @@ export class Exchange implements BodyPort, ResponseSink, Settlement {
   sendChunk(response: Response, chunk: Payload): Coroutine<void> {
     if (this.meter !== null && !this.outgoing.begun) this.addTiming(this.meter)
     return this.outgoing.sendChunk(response, chunk)
+  }
+
+  sendFile(response: Response, file: SendableFile, position: number, length: number): Coroutine<number> {
+    return this.outgoing.sendFile(response, file, position, length)
   }
 
   *sendInterim(response: Response, status: InterimStatus, fields: ResponseFields): Coroutine<void> {

@@ -3,6 +3,7 @@
  * chunk by chunk, framed as the head has announced (RFC 9112 section 6).
  */
 import { GyreError, SIZES, describeError, isExposed } from '../base/index.ts'
+import type { SendableFile } from '../io/index.ts'
 import { giveWay } from '../kernel/index.ts'
 import type { Coroutine } from '../kernel/index.ts'
 import { LAST_CHUNK, chunkHead, isBodiless, lastChunk, plainHead, reasonOf, responseHead } from '../protocol/index.ts'
@@ -162,6 +163,41 @@ export class Outgoing {
     if (this.turn > 0) return
     this.turn = SIZES.turn
     yield* giveWay()
+  }
+
+  /**
+   * Sends the head, if it was not sent yet, and a part of a file.
+   *
+   * @returns how many bytes; fewer where the file ends, none where it has to be read and written: the length of the
+   *   answer is not known, or the connection cannot do that
+   */
+  *sendFile(response: Response, file: SendableFile, position: number, length: number): Coroutine<number> {
+    const { outlet } = this.port
+    yield* outlet.acquire()
+    try {
+      response.mustNotBeEnded()
+      const planned = this.sent ?? this.plan(response, undefined)
+      if (planned.framing === 'chunked' || !outlet.sendsFiles) return 0
+      this.mustFit(planned, length)
+      if (this.sent === null) {
+        response.stage = 'started'
+        yield* outlet.write(this.begin(planned).text, '')
+      }
+      yield* outlet.flush()
+      if (!planned.hasBody) return length
+      let sent = 0
+      while (sent < length) {
+        const count = yield* outlet.sendFile(file, position + sent, Math.min(length - sent, SIZES.turn))
+        if (count === 0) break
+        sent += count
+        this.bodyBytes += count
+        // A client that reads as fast as we write must not keep all others waiting.
+        yield* giveWay()
+      }
+      return sent
+    } finally {
+      outlet.release()
+    }
   }
 
   /** Answers with an error instead of what the handler had begun to make. @returns whether the connection goes on */

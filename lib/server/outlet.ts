@@ -9,8 +9,8 @@
  */
 import { GyreError, SIZES, writeLatin1, writeUtf8 } from '../base/index.ts'
 import type { Limits } from '../base/index.ts'
-import { WOULD_WAIT } from '../io/index.ts'
-import type { ByteStream } from '../io/index.ts'
+import { END, WOULD_WAIT } from '../io/index.ts'
+import type { ByteStream, SendableFile } from '../io/index.ts'
 import { Cancelled, ParkingLot, park } from '../kernel/index.ts'
 import type { Coroutine, Cork, Kernel } from '../kernel/index.ts'
 import type { OutputBudget, Waiting } from './budget.ts'
@@ -59,6 +59,11 @@ export class Outlet implements Cork, Waiting {
   /** True where something is gathered and not sent. */
   get pending(): boolean {
     return (owner === this && used > 0) || this.unsent !== null || this.failure !== null
+  }
+
+  /** Whether files can be sent past this process. */
+  get sendsFiles(): boolean {
+    return this.stream.tryWriteFile !== undefined
   }
 
   /** How long the client was waited for since `begin`, in milliseconds. */
@@ -202,10 +207,39 @@ export class Outlet implements Cork, Waiting {
         }
       }
     } catch (error) {
-      // Broken off half way, by a cancel or an error: whatever came next would be taken for the rest.
-      this.failure ??=
-        error instanceof Cancelled ? new GyreError('GYRE_STREAM_CLOSED', 'a write was broken off') : asError(error)
-      throw this.asBroken(error)
+      throw this.brokenOff(error)
+    }
+  }
+
+  /** Broken off half way, by a cancel or an error: whatever came next would be taken for the rest. */
+  private brokenOff<E>(error: E): E {
+    this.failure ??=
+      error instanceof Cancelled ? new GyreError('GYRE_STREAM_CLOSED', 'a write was broken off') : asError(error)
+    return this.asBroken(error)
+  }
+
+  /**
+   * Sends a part of a file past this process, waiting for room; `flush` comes first.
+   *
+   * @returns how many bytes; fewer where the file has no more, or where the stream cannot do that
+   */
+  *sendFile(file: SendableFile, position: number, length: number): Coroutine<number> {
+    const { stream } = this
+    let sent = 0
+    try {
+      while (sent < length && stream.tryWriteFile !== undefined) {
+        const count = stream.tryWriteFile(file, position + sent, length - sent)
+        if (count === END) break
+        // Nothing of it lies in memory.
+        if (count === WOULD_WAIT) yield* this.waitForRoom(0)
+        else {
+          sent += count
+          this.moved += count
+        }
+      }
+      return sent
+    } catch (error) {
+      throw this.brokenOff(error)
     }
   }
 

@@ -7,7 +7,7 @@
  * where it is slow. Returning from the handler ends the response.
  */
 import { GyreError } from '../base/index.ts'
-import type { ByteStream } from '../io/index.ts'
+import type { ByteStream, SendableFile } from '../io/index.ts'
 import { Awaitable } from '../kernel/index.ts'
 import type { Coroutine, Kernel, Scope } from '../kernel/index.ts'
 import { ResponseFields } from '../protocol/index.ts'
@@ -23,6 +23,8 @@ export interface ResponseSink {
   readonly scope: Scope | null
   /** Sends the head, if it was not sent yet, and a chunk of the body. */
   sendChunk(response: Response, chunk: Payload): Coroutine<void>
+  /** Sends the head, if it was not sent yet, and a part of a file. @returns how many bytes */
+  sendFile(response: Response, file: SendableFile, position: number, length: number): Coroutine<number>
   /** Sends an interim answer, where the client can read one. */
   sendInterim(response: Response, status: InterimStatus, fields: ResponseFields): Coroutine<void>
   /** Answers with 101, or 2xx to CONNECT, and hands the connection over. */
@@ -132,6 +134,24 @@ export class Response {
   write(chunk: Payload): Awaitable<void> {
     mustBePayload(chunk)
     return new ResponseCall(this.sink, () => this.sendChunk(chunk))
+  }
+
+  /**
+   * Sends a part of an open file as the next part of the body, past this process where the connection can do that.
+   * `yield*` or await it. Set Content-Length first: of an answer of unknown length nothing is sent this way.
+   *
+   * @param file - must stay open meanwhile
+   * @param position - bytes from the beginning of the file
+   * @returns how many bytes were sent; fewer than asked for, or none, where the rest is to be read and written
+   * @throws GyreError as `write`
+   * @example
+   * ```ts
+   * let at = yield* response.writeFile(file, 0, size)
+   * for (let block; (block = file.read(65_536)).length > 0; at += block.length) yield* response.write(block)
+   * ```
+   */
+  writeFile(file: SendableFile, position: number, length: number): Awaitable<number> {
+    return new ResponseCall(this.sink, () => this.sink.sendFile(this, file, position, length))
   }
 
   /**

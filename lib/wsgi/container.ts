@@ -14,6 +14,7 @@ import type { MountFacts } from './environ.ts'
 import { loopErrors } from './errors-stream.ts'
 import { WsgiInput } from './input.ts'
 import { NativeAnswer } from './native.ts'
+import { sendAsFile } from './send-file.ts'
 import { settingsOf } from './options.ts'
 import type { WsgiOptions, WsgiSettings } from './options.ts'
 import { closeResult, iteratorOf, onlyChunkOf } from './result.ts'
@@ -105,25 +106,9 @@ function* send(result: unknown, starter: Starter, response: Response, errors: Ws
   let failed = true
   try {
     yield* sendWritten(starter, response)
-    iterator = iteratorOf(result)
-    for (;;) {
-      const { done, value } = iterator.next()
-      // W28: what was written came before what is yielded.
-      yield* sendWritten(starter, response)
-      if (done === true) {
-        exhausted = true
-        break
-      }
-      mustBeBytes(value)
-      // W19: an empty chunk sends nothing; it lets others run.
-      if (value.length === 0) {
-        yield* giveWay()
-        continue
-      }
-      mustHaveStarted(starter)
-      const chunk = starter.cut(value)
-      if (chunk.length === 0) break
-      yield* response.write(chunk)
+    if (!(yield* sendAsFile(result, starter, response))) {
+      iterator = iteratorOf(result)
+      exhausted = yield* sendChunks(iterator, starter, response)
     }
     mustHaveStarted(starter)
     response.end()
@@ -131,6 +116,26 @@ function* send(result: unknown, starter: Starter, response: Response, errors: Ws
   } finally {
     starter.over = true
     closeResult(result, exhausted ? undefined : iterator, failed, errors)
+  }
+}
+
+/** @returns whether all of them were asked for: not where Content-Length left no room for more */
+function* sendChunks(iterator: Iterator<unknown, unknown>, starter: Starter, response: Response): Coroutine<boolean> {
+  for (;;) {
+    const { done, value } = iterator.next()
+    // W28: what was written came before what is yielded.
+    yield* sendWritten(starter, response)
+    if (done === true) return true
+    mustBeBytes(value)
+    // W19: an empty chunk sends nothing; it lets others run.
+    if (value.length === 0) {
+      yield* giveWay()
+      continue
+    }
+    mustHaveStarted(starter)
+    const chunk = starter.cut(value)
+    if (chunk.length === 0) return false
+    yield* response.write(chunk)
   }
 }
 

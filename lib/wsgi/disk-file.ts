@@ -7,6 +7,8 @@ import { closeSync, constants, openSync, readSync, unlinkSync, writeSync } from 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { GyreError, SIZES } from '../base/index.ts'
+import type { Coroutine } from '../kernel/index.ts'
+import type { Response } from '../server/index.ts'
 
 /** Something that `wsgi.file_wrapper` can send: anything with a `read`, and maybe a `close`. */
 export interface FileLike {
@@ -20,12 +22,18 @@ const NAME_BYTES = 12
 
 /** An open file, with the place where it stands. */
 export class DiskFile implements FileLike {
-  private readonly descriptor: number
+  private readonly number: number
   private position = 0
   private open = true
 
   private constructor(descriptor: number) {
-    this.descriptor = descriptor
+    this.number = descriptor
+  }
+
+  /** @throws GyreError `GYRE_STREAM_CLOSED` after `close()` */
+  get descriptor(): number {
+    this.mustBeOpen()
+    return this.number
   }
 
   /**
@@ -67,10 +75,23 @@ export class DiskFile implements FileLike {
   write(bytes: Uint8Array): void {
     this.mustBeOpen()
     for (let at = 0; at < bytes.length;) {
-      const count = writeSync(this.descriptor, bytes, at, bytes.length - at, this.position)
+      const count = writeSync(this.number, bytes, at, bytes.length - at, this.position)
       at += count
       this.position += count
     }
+  }
+
+  /**
+   * Sends what comes next as the next part of an answer, and goes on behind it.
+   *
+   * @param most - how many bytes
+   * @returns how many bytes; fewer, or none, where the rest is to be read and written
+   */
+  *sendTo(response: Response, most: number): Coroutine<number> {
+    this.mustBeOpen()
+    const sent = yield* response.writeFile(this, this.position, most)
+    this.position += sent
+    return sent
   }
 
   /** Goes to a place. @param position - bytes from the beginning */
@@ -82,7 +103,7 @@ export class DiskFile implements FileLike {
   close(): void {
     if (!this.open) return
     this.open = false
-    closeSync(this.descriptor)
+    closeSync(this.number)
   }
 
   /** Once closed, the number of the descriptor may be another's file, such as the body of another request. */
@@ -93,7 +114,7 @@ export class DiskFile implements FileLike {
   private readUpTo(size: number): Buffer {
     this.mustBeOpen()
     const bytes = Buffer.allocUnsafe(size)
-    const count = readSync(this.descriptor, bytes, 0, size, this.position)
+    const count = readSync(this.number, bytes, 0, size, this.position)
     this.position += count
     return bytes.subarray(0, count)
   }

@@ -7,7 +7,7 @@ import type { FileLike } from './disk-file.ts'
 
 /** Sends a file, block by block. */
 export class FileWrapper implements Iterable<Uint8Array>, Iterator<Uint8Array> {
-  private readonly file: FileLike
+  readonly file: FileLike
   private readonly blockSize: number
 
   /** @param blockSize - how many bytes are read at a time */

@@ -17,6 +17,7 @@ import type { MountFacts } from './environ.ts'
 import { loopErrors } from './errors-stream.ts'
 import { TaskInput } from './input.ts'
 import { NativeAnswer } from './native.ts'
+import { sendAsFile } from './send-file.ts'
 import { settingsOf } from './options.ts'
 import type { WsgiOptions } from './options.ts'
 import { closeOf, closeResult, iteratorOf, onlyChunkOf } from './result.ts'
@@ -86,19 +87,10 @@ function* answer(result: unknown, starter: Starter, response: Response): Corouti
   let failed = true
   try {
     yield* sendWritten(starter, response)
-    app = new AppSteps(iteratorOf(result))
-    for (let chunk; (chunk = yield* app.next()) !== null;) {
-      yield* sendWritten(starter, response)
-      if (chunk.length === 0) {
-        yield* giveWay()
-        continue
-      }
-      mustHaveStarted(starter)
-      const rest = starter.cut(chunk)
-      if (rest.length === 0) break
-      yield* response.write(rest)
+    if (!(yield* sendAsFile(result, starter, response))) {
+      app = new AppSteps(iteratorOf(result))
+      yield* sendSteps(app, starter, response)
     }
-    yield* sendWritten(starter, response)
     mustHaveStarted(starter)
     response.end()
     failed = false
@@ -111,6 +103,21 @@ function* answer(result: unknown, starter: Starter, response: Response): Corouti
     if (own !== undefined) closeResult(result, undefined, failed, loopErrors)
     else if (app !== null) yield* app.return()
   }
+}
+
+function* sendSteps(app: AppSteps, starter: Starter, response: Response): Coroutine<void> {
+  for (let chunk; (chunk = yield* app.next()) !== null;) {
+    yield* sendWritten(starter, response)
+    if (chunk.length === 0) {
+      yield* giveWay()
+      continue
+    }
+    mustHaveStarted(starter)
+    const rest = starter.cut(chunk)
+    if (rest.length === 0) return
+    yield* response.write(rest)
+  }
+  yield* sendWritten(starter, response)
 }
 
 /** An application that has yielded so many chunks on its way out has not understood that it is over. */

@@ -96,6 +96,16 @@ export class Starter {
     return chunk.subarray(0, room)
   }
 
+  /** How many bytes of the body are still to come; Infinity where the application has not said how long it is. */
+  get room(): number {
+    return this.announced - this.counted
+  }
+
+  /** Counts what was sent without being cut. */
+  count(bytes: number): void {
+    this.counted += bytes
+  }
+
   private readonly write: WriteChunk = (chunk) => {
     mustBeBytes(chunk)
     if (this.over) throw new GyreError('GYRE_RESPONSE_ENDED')

@@ -2,9 +2,11 @@
  * A byte stream: what every kind of it must do alike. GYRE_IO says which kind of io is tried; streams in
  * memory are tried beside it.
  */
-import { readFileSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect as connectNet, createServer as createNetServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { createServer as createTlsServer } from 'node:tls'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { GyreError } from '../../lib/base/index.ts'
@@ -243,6 +245,41 @@ describe.each(kinds)('a byte stream of the kind %s', (_name, kind, pair) => {
     await writing
     await eventually(() => got === size)
     expect(same).toBe(true)
+  })
+
+  test('a file that it can send goes out from its place, whole, to a slow reader too, and ends where it ends', async () => {
+    const { stream, peer } = await pair()
+    // It is for each kind to have it or not.
+    if (stream.tryWriteFile === undefined)
+      return expect(kind === 'epoll' && !(stream instanceof BufferedStream)).toBe(false)
+    const path = join(mkdtempSync(join(tmpdir(), 'gyre-test-')), 'file')
+    const content = Buffer.alloc(2_000_000, 'some content of a file\n')
+    writeFileSync(path, content)
+    const descriptor = openSync(path, 'r')
+    closing.push(() => {
+      closeSync(descriptor)
+      rmSync(dirname(path), { recursive: true })
+    })
+    const parts: Buffer[] = []
+    peer.onData = (piece) => parts.push(piece)
+    peer.pause()
+    let waited = 0
+    await run(function* () {
+      for (let at = 5, count; (count = stream.tryWriteFile?.({ descriptor }, at, 10_000_000)) !== END;) {
+        if (count === WOULD_WAIT) {
+          if (waited++ === 0) peer.resume()
+          yield* park(stream.writable)
+        } else at += count as number
+      }
+    })
+    stream.shutdown()
+    await eventually(() => peer.ended)
+    expect(Buffer.concat(parts).equals(content.subarray(5))).toBe(true)
+    expect(waited).toBeGreaterThan(0)
+    stream.close()
+    expect(() => stream.tryWriteFile?.({ descriptor }, 0, 1)).toThrow(
+      expect.objectContaining({ code: 'GYRE_STREAM_CLOSED' }) as Error,
+    )
   })
 
   test('tells its watcher of an end and of a reset, also when nobody reads', async () => {

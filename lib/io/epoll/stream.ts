@@ -5,11 +5,12 @@ import { GyreError, SIZES } from '../../base/index.ts'
 import type { Endpoint } from '../endpoint.ts'
 import { Readiness } from '../readiness.ts'
 import { END, WOULD_WAIT } from '../stream.ts'
-import type { ByteStream, HangUpWatcher } from '../stream.ts'
+import type { ByteStream, HangUpWatcher, SendableFile } from '../stream.ts'
 import { acknowledgedOn } from './acknowledged.ts'
 import { NOWHERE, endpointOf } from './address.ts'
 import { ioFailed } from './poller.ts'
 import type { EpollPoller, EventSource } from './poller.ts'
+import { sendFile } from './send-file.ts'
 import { holdMore } from './socket.ts'
 import * as sys from './syscalls.ts'
 import type { Syscalls } from './syscalls.ts'
@@ -128,16 +129,33 @@ export class FdStream implements ByteStream, EventSource {
       const count = calls.send(this.descriptor, addressOf(calls, from) + start, end - start, sys.MSG_NOSIGNAL)
       if (count >= 0) return count
       const errno = calls.errno()
-      if (errno === sys.EAGAIN) {
-        this.writable.ready = false
-        if (++this.stalls === SIZES.unsentAfter) holdMore(calls, this.descriptor)
-        // Room is told of as a change. A refusal for want of memory, while nothing is on its way to the peer, may
-        // not be followed by one: without this the answer would lie until writeStallTime.
-        this.poller.askAgain(this.descriptor, this)
-        return WOULD_WAIT
-      }
+      if (errno === sys.EAGAIN) return this.noRoom(calls)
       if (errno !== sys.EINTR) throw streamError(calls, 'send', errno)
     }
+  }
+
+  tryWriteFile(file: SendableFile, position: number, length: number): number {
+    if (!this.writable.ready) return WOULD_WAIT
+    this.mustBeOpen()
+    const calls = sys.syscalls()
+    for (;;) {
+      const count = sendFile(this.descriptor, file.descriptor, position, length)
+      if (count >= 0) return count
+      const errno = calls.errno()
+      if (errno === sys.EAGAIN) return this.noRoom(calls)
+      // What has no pages cannot be sent from them: pipes, and files of some systems.
+      if (errno === sys.EINVAL || errno === sys.ENOSYS) return END
+      if (errno !== sys.EINTR) throw streamError(calls, 'sendfile', errno)
+    }
+  }
+
+  private noRoom(calls: Syscalls): number {
+    this.writable.ready = false
+    if (++this.stalls === SIZES.unsentAfter) holdMore(calls, this.descriptor)
+    // Room is told of as a change. A refusal for want of memory, while nothing is on its way to the peer, may
+    // not be followed by one: without this the answer would lie until writeStallTime.
+    this.poller.askAgain(this.descriptor, this)
+    return WOULD_WAIT
   }
 
   shutdown(): void {

@@ -51,6 +51,7 @@ export const EBADF = 9
 export const EAGAIN = 11
 export const ENOMEM = 12
 export const EINVAL = 22
+export const ENOSYS = 38
 export const ENFILE = 23
 export const EMFILE = 24
 export const EPIPE = 32
@@ -89,6 +90,8 @@ export interface Syscalls {
   getpeername: (descriptor: number, address: number, length: number) => number
   recv: (descriptor: number, bytes: number, length: number, flags: number) => number
   send: (descriptor: number, bytes: number, length: number, flags: number) => number
+  /** @param position - the address of where to begin, eight bytes, which are moved on */
+  sendfile: (socket: number, file: number, position: number, length: number) => number
   shutdown: (descriptor: number, how: number) => number
   close: (descriptor: number) => number
   epoll_create1: (flags: number) => number
@@ -153,6 +156,7 @@ function bindSyscalls(koffi: Koffi): Syscalls {
     getpeername: define('int getpeername(int, size_t, size_t)'),
     recv: define('int64 recv(int, size_t, size_t, int)'),
     send: define('int64 send(int, size_t, size_t, int)'),
+    sendfile: define('int64 sendfile(int, int, size_t, size_t)'),
     shutdown: define('int shutdown(int, int)'),
     close: define('int close(int)'),
     epoll_create1: define('int epoll_create1(int)'),

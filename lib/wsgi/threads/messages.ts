@@ -115,6 +115,9 @@ export function hearHead(bytes: Buffer, start: number, end: number, response: Re
   giveBack(response.headers, outer)
 }
 
+/** Characters of a message and of a stack: both must fit into one record, where JSON makes six bytes of one. */
+const LONGEST_TEXT = SIZES.wsgiOutput / 32
+
 /** What is told of a failure. */
 interface ToldFailure {
   readonly message: string
@@ -128,8 +131,8 @@ interface ToldFailure {
 /** A failure on its way to the loop, cut to what has room: a message may be made of what a client has sent. */
 export function tellFailure(error: unknown): Buffer {
   const told: ToldFailure = {
-    message: describeError(error).slice(0, SIZES.wsgiFailure),
-    stack: error instanceof Error ? stackOf(error).slice(0, SIZES.wsgiFailure) : undefined,
+    message: describeError(error).slice(0, LONGEST_TEXT),
+    stack: error instanceof Error ? stackOf(error).slice(0, LONGEST_TEXT) : undefined,
     code: error instanceof GyreError ? error.code : undefined,
     status: statusOf(error),
     expose: exposeOf(error),

@@ -38,6 +38,9 @@ export interface ThreadStatistics {
 /** A tenth more or less, so that threads that began together do not end together. */
 const JITTER = 0.1
 
+/** Bytes of answers that are kept for slow clients, so that others need not wait for them: so many full rings. */
+const MOST_KEPT = 256 * SIZES.wsgiOutput
+
 export class Pool implements JobPool, ThreadKeeper {
   readonly memory: BoardMemory
   readonly board: Board
@@ -322,7 +325,7 @@ export class Pool implements JobPool, ThreadKeeper {
   /** Takes a record of an answer that is made out of the way of those behind it. */
   private keep(thread: Thread, job: Job): void {
     job.keep(thread, thread.reader.kind, thread.reader.take())
-    if (this.keptBytes <= SIZES.wsgiKept) return
+    if (this.keptBytes <= MOST_KEPT) return
     let largest = job
     for (const other of this.jobs.values()) if (other.keptBytes > largest.keptBytes) largest = other
     largest.shed()
