@@ -5,14 +5,14 @@ import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
 const onBothKinds = [
-  ...['contracts', 'server', 'handlers', 'wsgi', 'e2e'].map((room) => `test/${room}/**/*.test.ts`),
+  ...['contracts', 'server', 'handlers', 'node-http', 'wsgi', 'e2e'].map((room) => `test/${room}/**/*.test.ts`),
   'test/security/*.test.ts',
 ]
 const lib = (path: string): string => fileURLToPath(new URL(`lib/${path}`, import.meta.url))
 const alias = [
   { find: /^gyre$/, replacement: lib('index.ts') },
-  { find: /^gyre\/kernel$/, replacement: lib('entry/kernel.ts') },
-  { find: /^gyre\/(protocol|handlers|wsgi|testing)$/, replacement: lib('$1/index.ts') },
+  { find: /^gyre\/(kernel|handlers)$/, replacement: lib('entry/$1.ts') },
+  { find: /^gyre\/(protocol|node-http|wsgi|testing)$/, replacement: lib('$1/index.ts') },
 ]
 const common = { pool: 'forks' as const, testTimeout: 30_000, execArgv: ['--expose-gc'] }
 

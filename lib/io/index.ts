@@ -7,6 +7,7 @@
  * Floor: 2. May import: base, kernel, sync.
  * Suite: test/contracts, test/io. Page: docs/design.md, docs/tasks.md.
  */
+export { adoptListener } from './adopt.ts'
 export { Backdoor, openBackdoor } from './backdoor.ts'
 export { BufferedStream } from './buffered.ts'
 export { connect } from './connect.ts'
@@ -36,7 +37,7 @@ export type { IoChoice, IoKind, IoWish } from './select.ts'
 export { StreamServer, serveTcp } from './serve-tcp.ts'
 export type { ServeTcpOptions, StreamHandler, StreamServerCloseOptions, StreamServerStatistics } from './serve-tcp.ts'
 export { SignalSource, waitSignal } from './signals.ts'
-export { startTls } from './start-tls.ts'
+export { startTls, takenFrom } from './start-tls.ts'
 export type { StartTlsOptions, TlsClientOptions } from './start-tls.ts'
 export { END, WOULD_WAIT, readSome, writeAll } from './stream.ts'
 export type { ByteStream, HangUpWatcher, SendableFile } from './stream.ts'

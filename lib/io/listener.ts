@@ -119,4 +119,7 @@ export interface Listener {
 
   /** Stops listening, frees the address, and ends what is under way. */
   close(): void
+
+  /** Whether the process is kept alive by it. True at first. */
+  hold(on: boolean): void
 }

@@ -74,7 +74,12 @@ export function* startTls(stream: ByteStream, options: StartTlsOptions): Corouti
 /** Begins a handshake on a socket. The callbacks come once at most, one of them. @returns what must be destroyed */
 type Handshake = (socket: Duplex, done: (secure: TLSSocket) => void, failed: (error: GyreError) => void) => Duplex
 
-function takenFrom(stream: ByteStream): Duplex {
+/**
+ * Takes a stream's socket out of it, as one of Node's; the stream is closed from here on.
+ *
+ * @throws GyreError `GYRE_STREAM_LEFTOVER`, `GYRE_IO_UNAVAILABLE` where it is no socket, and as `release` of streams
+ */
+export function takenFrom(stream: ByteStream): Duplex {
   if (stream instanceof BufferedStream) {
     if (stream.unread > 0)
       throw new GyreError('GYRE_STREAM_LEFTOVER', `${stream.unread} bytes came before encryption was begun`)

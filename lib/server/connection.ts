@@ -24,6 +24,7 @@ import { ENDED, HeadReader, MORE } from './head-reader.ts'
 import { Outgoing } from './outgoing.ts'
 import { Outlet } from './outlet.ts'
 import type { Request } from './request.ts'
+import type { Companion } from './takeover.ts'
 import { unanswered } from './tally.ts'
 
 /** RFC 9110 section 15.5.6 asks for Allow with 405; of a tunnel nothing is allowed. */
@@ -37,6 +38,7 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
   readonly reader: HeadReader
   exchange: Exchange | null = null
   recent: Request | null = null
+  companion: Companion | null = null
   /** No request is read after the one that runs, or, of an idle connection, after the next. */
   over = false
   /** What keeps the count of the client's connections; null where they are not counted. */
@@ -56,13 +58,14 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
     this.kernel = server.kernel
     this.stream = stream
     this.address = address
-    this.reader = new HeadReader(stream, server.limit)
+    this.reader = new HeadReader(stream, server.limit, server.manners !== null)
     this.outlet = new Outlet(stream, server)
     this.deadline = new Deadline(this)
     stream.watcher = this
     // The time of the first head counts from here: one who only connects gets no longer than one who dawdles.
     // By the clock itself: who hands a connection over may do so outside of every tick.
     this.runFor(server.limit.headTime, this.kernel.host.now())
+    if (server.manners !== null) this.companion = server.manners.meet(this)
   }
 
   get remote(): Endpoint {
@@ -94,6 +97,10 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
   /** True while it waits for a request. */
   get idle(): boolean {
     return this.state === 'idle' || this.state === 'head'
+  }
+
+  get inHead(): boolean {
+    return this.state === 'head'
   }
 
   /** True while it reads what a handler left of a body; the answer is out. */
@@ -197,6 +204,7 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
   private *end(head: RequestHead): Coroutine<void> {
     if (this.stream.closed || this.state === 'upgraded') return
     this.advance('lastAnswered')
+    this.companion?.ended()
     this.settleAhead()
     // Where the client has asked for the end it sends nothing more; else something may be on its way.
     yield* this.linger(head.keepAlive || head.framing !== 'none')
@@ -219,15 +227,19 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
     this.server.report(error, error.status, this)
     this.settleHead(error, head)
     this.advance('refused')
-    yield* this.outlet.write(Outgoing.refusal(error, this.server.dateLine(), fields), '')
+    const { companion } = this
+    if (companion?.refuses === true) yield* companion.refuse(error, this.reader.takeRefused())
+    else yield* this.outlet.write(Outgoing.refusal(error, this.server.dateLine(), fields), '')
     yield* this.outlet.flush()
+    companion?.ended()
     yield* this.linger(true)
   }
 
   /** The time for a request is over, or the server shuts down. */
   private *leaveIdle(): Coroutine<void> {
     // One that was served and is not used any more ends without a word; so does one that a drain has ended.
-    if (this.state === 'head')
+    const silent = this.served === 0 && this.companion?.refuses === true
+    if (this.state === 'head' || (silent && !this.over))
       return yield* this.refuse(new GyreError(this.over ? 'GYRE_SHUTDOWN' : 'GYRE_HEAD_TIMEOUT'))
     if (this.served === 0 && !this.over) this.settleHead(new GyreError('GYRE_HEAD_TIMEOUT'), null, 0)
     this.advance('lastAnswered')
@@ -287,6 +299,7 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
     this.outlet.tryFlush()
     this.settleAhead()
     if (this.state !== 'closed') this.advance('ended')
+    this.companion?.ended()
     this.kernel.deadlines.cancel(this.deadline)
     this.reader.release()
     this.stream.watcher = null
@@ -316,6 +329,7 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
   }
 
   hungUp(broken: boolean): void {
+    if (!broken && this.companion?.allowsHalfOpen === true) return
     if (this.server.cancelOnDisconnect) this.exchange?.clientGone(broken)
   }
 }

@@ -9,6 +9,7 @@ import type { OutputBudget } from './budget.ts'
 import type { Handler } from './handler.ts'
 import type { NoBody } from './incoming.ts'
 import type { Request } from './request.ts'
+import type { Manners } from './takeover.ts'
 import type { Settlement, Tally } from './tally.ts'
 
 /** A server, as its connections see it. */
@@ -20,6 +21,8 @@ export interface ServerContext {
   /** Answers CONNECT; null where that is refused. */
   readonly connect: Handler | null
   readonly cancelOnDisconnect: boolean
+  /** The manners of a dialect that serves all connections; null for our own. */
+  readonly manners: Manners | null
   /** Whether each request's share of the loop is counted. */
   readonly accounting: boolean
   readonly tally: Tally

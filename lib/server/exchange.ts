@@ -27,14 +27,14 @@ import type { RequestDoor, RequestOrigin } from './request.ts'
 import { Response } from './response.ts'
 import type { InterimStatus, Payload, ResponseSink } from './response.ts'
 import type { Settlement } from './tally.ts'
+import { Takeover } from './takeover.ts'
+import type { Companioned, TakeoverPort } from './takeover.ts'
 import { headSent, requestError, requestFinish, requestStart } from './tracing.ts'
 import type { ErrorMessage, FinishMessage, RequestMessage } from './tracing.ts'
 import { streamWithRest, switchingHead } from './upgrade.ts'
 
 /** What an exchange needs of its connection. */
-export interface ExchangePort extends RequestDoor, OutgoingPort {
-  readonly kernel: Kernel
-  readonly stream: ByteStream
+export interface ExchangePort extends Companioned, RequestDoor, OutgoingPort {
   readonly reader: HeadReader
   /** The exchange that runs. */
   exchange: Exchange | null
@@ -50,7 +50,7 @@ export interface ExchangePort extends RequestDoor, OutgoingPort {
 
 const CONTINUE = 100
 
-export class Exchange implements BodyPort, ResponseSink, Settlement {
+export class Exchange implements BodyPort, ResponseSink, Settlement, TakeoverPort {
   readonly request: Request
   readonly head: RequestHead
   /** When it began, in milliseconds of the host's clock. */
@@ -59,8 +59,8 @@ export class Exchange implements BodyPort, ResponseSink, Settlement {
   scope: InnerScope | null = null
   /** What counts its share of the loop; null where nothing does. */
   meter: Meter | null = null
-  private readonly outgoing: Outgoing
-  private readonly incoming: Incoming | null
+  readonly outgoing: Outgoing
+  readonly incoming: Incoming | null
   /** How it ended; `failed` where nobody came to say so, because the connection's task was dropped. */
   outcome: Outcome = 'failed'
   /** Why it did not end well, and where it was then. */
@@ -149,7 +149,7 @@ export class Exchange implements BodyPort, ResponseSink, Settlement {
         }
         if (!this.left) {
           if (this.meter !== null && !outgoing.begun) this.addTiming(this.meter)
-          keep = outgoing.tryFinish(response) ?? (yield* outgoing.finish(response))
+          keep = outgoing.takeover?.keep ?? outgoing.tryFinish(response) ?? (yield* outgoing.finish(response))
           if (!keep || !port.reader.hasAhead) {
             outlet.tryFlush()
             if (outlet.pending) yield* outlet.flush()
@@ -270,17 +270,33 @@ export class Exchange implements BodyPort, ResponseSink, Settlement {
     try {
       response.mustBeOpen()
       response.stage = 'ended'
-      this.left = true
-      // The times of HTTP are over; so is that of its handler.
-      this.scope?.cancelAt(Infinity, '')
-      this.outgoing.leave(status)
-      port.upgraded()
+      const rest = this.leave(status)
       yield* port.outlet.write(text, '')
       yield* port.outlet.flush()
+      return streamWithRest(port.stream, rest)
     } finally {
       port.outlet.release()
     }
-    return streamWithRest(port.stream, port.reader.takeRest())
+  }
+
+  takeOver(): Takeover {
+    return (this.outgoing.takeover = new Takeover(this))
+  }
+
+  // What a takeover needs of it
+
+  get connection(): Companioned {
+    return this.port
+  }
+
+  leave(status: number): Buffer | null {
+    const { port } = this
+    this.left = true
+    // The times of HTTP are over; so is that of its handler.
+    this.scope?.cancelAt(Infinity, '')
+    this.outgoing.leave(status)
+    port.upgraded()
+    return port.reader.takeRest()
   }
 
   /** Calls the handler. */

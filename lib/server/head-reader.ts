@@ -23,12 +23,17 @@ export class HeadReader {
   private rest: Buffer | null = null
   /** A head of which some has come. */
   private partial: PartialHead | null = null
+  /** What came with the last read and was refused, for who wants to show it. */
+  private refused: Buffer | null = null
+  private readonly keepRefused: boolean
   /** Requests that came together with the one that is running; a refusal is the last of them. */
   private ahead: (RequestHead | GyreError)[] | null = null
 
-  constructor(stream: ByteStream, limits: Limits) {
+  /** @param keepRefused - whether what is refused may be asked for */
+  constructor(stream: ByteStream, limits: Limits, keepRefused: boolean = false) {
     this.stream = stream
     this.limits = limits
+    this.keepRefused = keepRefused
   }
 
   /** True while some of a head has come, and not all. */
@@ -60,9 +65,17 @@ export class HeadReader {
     try {
       return this.partial === null ? this.parse(size) : this.parseOn(this.partial, size)
     } catch (error) {
-      if (error instanceof GyreError) return error
-      throw error
+      if (!(error instanceof GyreError)) throw error
+      if (this.keepRefused) this.refused = Buffer.from(input.bytes.subarray(0, size))
+      return error
     }
+  }
+
+  /** Takes the bytes of the last read, where they were refused. */
+  takeRefused(): Buffer | null {
+    const { refused } = this
+    this.refused = null
+    return refused
   }
 
   /** Takes the requests that came together with the last one and will not be answered. */

@@ -102,13 +102,36 @@ export class Incoming implements BodySource {
   *readBody(): Coroutine<Buffer | null> {
     try {
       while (!this.done) {
-        const size = yield* this.fill()
-        this.received += size
-        const piece = this.decoder === null ? this.takeCounted(size) : this.takeDecoded(this.decoder, size)
-        if (this.outstanding === 0) this.port.bodyDone()
+        const piece = this.take(yield* this.fill())
         if (piece !== null) return piece
       }
       return null
+    } catch (error) {
+      this.brokenBy = error
+      throw error
+    }
+  }
+
+  /** As `readBody`, without waiting. @returns a piece; null at the end; `WOULD_WAIT` */
+  tryReadBody(): Buffer | null | typeof WOULD_WAIT {
+    try {
+      while (!this.done) {
+        const size = this.tryFill()
+        if (size === WOULD_WAIT) return WOULD_WAIT
+        const piece = this.take(size)
+        if (piece !== null) return piece
+      }
+      return null
+    } catch (error) {
+      this.brokenBy = error
+      throw error
+    }
+  }
+
+  /** Waits for more, after `WOULD_WAIT`; not longer than a client may take. */
+  *waitForMore(): Coroutine<void> {
+    try {
+      yield* this.awaitClient()
     } catch (error) {
       this.brokenBy = error
       throw error
@@ -146,30 +169,44 @@ export class Incoming implements BodySource {
     // Before the read and not after it: the input area is everybody's as soon as this task waits.
     if (this.eager) yield* giveWay()
     for (;;) {
-      // Who kept the request, and reads on, must neither read what is another's nor see a clean end.
-      if (this.gone)
-        throw new GyreError('GYRE_BODY_TRUNCATED', 'the exchange is over, and its body was not read to the end')
-      const rest = port.takeRest()
-      if (rest !== null) {
-        this.awaited = false
-        return rest.copy(input.bytes)
-      }
-      const size = port.stream.tryRead(input.bytes, 0, SIZES.input)
-      if (size === END) throw new GyreError('GYRE_BODY_TRUNCATED')
-      if (size !== WOULD_WAIT) {
-        this.awaited = false
-        this.eager = size === SIZES.input
-        return size
-      }
+      const size = this.tryFill()
+      if (size !== WOULD_WAIT) return size
       if (this.awaited) {
         this.awaited = false
         yield* port.sendContinue()
       }
-      yield* this.waitForMore()
+      yield* this.awaitClient()
     }
   }
 
-  private *waitForMore(): Coroutine<void> {
+  private tryFill(): number {
+    const { port } = this
+    // Who kept the request, and reads on, must neither read what is another's nor see a clean end.
+    if (this.gone)
+      throw new GyreError('GYRE_BODY_TRUNCATED', 'the exchange is over, and its body was not read to the end')
+    const rest = port.takeRest()
+    if (rest !== null) {
+      this.awaited = false
+      return rest.copy(input.bytes)
+    }
+    const size = port.stream.tryRead(input.bytes, 0, SIZES.input)
+    if (size === END) throw new GyreError('GYRE_BODY_TRUNCATED')
+    if (size !== WOULD_WAIT) {
+      this.awaited = false
+      this.eager = size === SIZES.input
+    }
+    return size
+  }
+
+  /** Takes the body's share of what was filled in. */
+  private take(size: number): Buffer | null {
+    this.received += size
+    const piece = this.decoder === null ? this.takeCounted(size) : this.takeDecoded(this.decoder, size)
+    if (this.outstanding === 0) this.port.bodyDone()
+    return piece
+  }
+
+  private *awaitClient(): Coroutine<void> {
     const { kernel, stream, limit } = this.port
     this.clientWait ??= new ClientWait(kernel, stream.readable, {
       slack: limit.bodyIdleTime,

@@ -11,6 +11,7 @@ import type { PlannedHead, RequestHead } from '../protocol/index.ts'
 import type { ServerContext } from './context.ts'
 import type { Incoming } from './incoming.ts'
 import type { Outlet } from './outlet.ts'
+import type { Takeover } from './takeover.ts'
 import { UpgradeRequired } from './upgrade.ts'
 import type { Payload, Response } from './response.ts'
 
@@ -35,6 +36,8 @@ export class Outgoing {
   status = 0
   /** Bytes of the body that were sent. */
   bodyBytes = 0
+  /** Who writes the answer instead. */
+  takeover: Takeover | null = null
   /** Told when a head is about to be sent. */
   onHead: (() => void) | null = null
   private readonly port: OutgoingPort
@@ -53,7 +56,7 @@ export class Outgoing {
 
   /** True once the head was sent. */
   get begun(): boolean {
-    return this.sent !== null || this.finished
+    return this.sent !== null || this.finished || this.takeover?.begun === true
   }
 
   /**
@@ -274,7 +277,7 @@ export class Outgoing {
   }
 
   /** A connection goes on if both sides want it to, and if the rest of the body can be had cheaply. */
-  private mayGoOn(): boolean {
+  mayGoOn(): boolean {
     const { head, incoming, port } = this
     // What a client sends behind a CONNECT may be meant for the tunnel that it did not get.
     if (port.over || !head.keepAlive || head.method === 'CONNECT') return false

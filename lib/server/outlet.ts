@@ -105,6 +105,47 @@ export class Outlet implements Cork, Waiting {
     return true
   }
 
+  /** As `tryText`, of text that goes out as UTF-8. @returns how many bytes it made; -1 where there is no room */
+  tryUtf8(text: string): number {
+    if (owner !== this) this.own()
+    // A UTF-16 code unit makes three bytes at most.
+    if (this.unsent !== null || text.length * 3 > SIZES.output - used) return -1
+    const size = writeUtf8(shared, text, used)
+    used += size
+    return size
+  }
+
+  /** As `tryText`, of bytes that are few. */
+  tryBytes(bytes: Uint8Array): boolean {
+    if (owner !== this) this.own()
+    if (this.unsent !== null || bytes.length > COPY_LIMIT || bytes.length > SIZES.output - used) return false
+    shared.set(bytes, used)
+    used += bytes.length
+    return true
+  }
+
+  /**
+   * Sends what was taken, and of further bytes as many as there is room for.
+   *
+   * @returns how many of these; the caller keeps the rest
+   */
+  trySend(bytes: Buffer, start: number): number {
+    this.tryFlush()
+    if (this.pending) return 0
+    let at = start
+    try {
+      while (at < bytes.length) {
+        const count = this.stream.tryWrite(bytes, at, bytes.length)
+        if (count === WOULD_WAIT) break
+        at += count
+        this.moved += count
+      }
+    } catch (error) {
+      this.failure = asError(error)
+    }
+    return at - start
+  }
+
   /** Waits until no other task is in the middle of writing, and keeps others out until `release`. */
   *acquire(): Coroutine<void> {
     while (this.taken) yield* park((this.queue ??= new ParkingLot('another write to the same connection')))

@@ -12,6 +12,7 @@ import { Awaitable } from '../kernel/index.ts'
 import type { Coroutine, Kernel, Scope } from '../kernel/index.ts'
 import { ResponseFields } from '../protocol/index.ts'
 import type { FieldValue } from '../protocol/index.ts'
+import type { Takeover } from './takeover.ts'
 
 /** What a body is made of: text (as UTF-8) or bytes. */
 export type Payload = string | Uint8Array
@@ -29,6 +30,8 @@ export interface ResponseSink {
   sendInterim(response: Response, status: InterimStatus, fields: ResponseFields): Coroutine<void>
   /** Answers with 101, or 2xx to CONNECT, and hands the connection over. */
   upgrade(response: Response, protocol: string): Coroutine<ByteStream>
+  /** Leaves the answer to a dialect that writes it byte by byte. */
+  takeOver(): Takeover
 }
 
 /** 102 Processing (RFC 2518 section 10.1), 103 Early Hints (RFC 8297). A 100 is sent by reading the body. */
@@ -201,6 +204,13 @@ export class Response {
     this.mustNotBeEnded()
     this.payload = chunk
     this.stage = 'ended'
+  }
+
+  /** Leaves the answer to a dialect whose own classes write it. For dialects. @throws GyreError as `mustBeOpen` */
+  takeOver(): Takeover {
+    this.mustBeOpen()
+    this.stage = 'ended'
+    return this.sink.takeOver()
   }
 
   /** @throws GyreError `GYRE_RESPONSE_ENDED` once nothing may be added */

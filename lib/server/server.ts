@@ -4,7 +4,7 @@
 import { GyreError, SIZES, describeError, effectiveLimits, resolveLimits, unsafeCombinations } from '../base/index.ts'
 import type { EffectiveLimit, Limits } from '../base/index.ts'
 import { chooseIo, homeKernel } from '../io/index.ts'
-import type { ByteStream, Endpoint, IoChoice } from '../io/index.ts'
+import type { ByteStream, Endpoint, IoChoice, Listener } from '../io/index.ts'
 import { ParkingLot, Scope } from '../kernel/index.ts'
 import type { Coroutine, Kernel, Operation, Task } from '../kernel/index.ts'
 import { dateLine } from '../protocol/index.ts'
@@ -30,6 +30,7 @@ import type { ServerOptions } from './options.ts'
 import type { AccessWriter } from './record.ts'
 import type { Request, RequestOrigin } from './request.ts'
 import { CLOSE_SIGNALS, waitCloseSignal } from './signals.ts'
+import type { Manners } from './takeover.ts'
 import { Tally, recordOf, unanswered } from './tally.ts'
 import { loopStall } from './tracing.ts'
 import type { StallMessage } from './tracing.ts'
@@ -59,6 +60,7 @@ export class Server implements ServerContext {
   readonly handler: Handler
   readonly connect: Handler | null
   readonly cancelOnDisconnect: boolean
+  readonly manners: Manners | null
   readonly accounting: boolean
   readonly tally: Tally = new Tally()
   readonly budget: OutputBudget
@@ -81,13 +83,18 @@ export class Server implements ServerContext {
   private date = ''
   private dateUntil = -Infinity
 
-  /** @param kernel - runs the server; the thread's own, except in tests */
-  constructor(kernel: Kernel, options: ServerOptions, handler: Handler) {
+  /**
+   * @param kernel - runs the server; the thread's own, except in tests
+   * @param manners - those of a dialect, where one serves all connections
+   */
+  constructor(kernel: Kernel, options: ServerOptions, handler: Handler, manners: Manners | null = null) {
     checkServerOptions(options)
     if (typeof handler !== 'function')
       throw new GyreError('GYRE_BAD_OPTION', 'createServer() needs a handler: a function of (request, response)')
     this.kernel = kernel
-    this.limit = resolveLimits(options.limits ?? {})
+    const table = resolveLimits(options.limits ?? {})
+    this.limit = manners?.limits(table) ?? table
+    this.manners = manners
     this.handler = handler
     this.connect = options.connect ?? null
     this.cancelOnDisconnect = options.cancelOnDisconnect ?? true
@@ -181,6 +188,11 @@ export class Server implements ServerContext {
    */
   reloadTls(): Task<void> {
     return this.kernel.spawn(reloadCertificates(this.entrance.listeners), { name: 'reload certificates' })
+  }
+
+  /** Takes connections from a listener that was opened elsewhere, until it is closed. */
+  takeFrom(listener: Listener): void {
+    this.entrance.takeFrom(listener)
   }
 
   /** Serves a connection that was accepted elsewhere. */

@@ -18,6 +18,7 @@ export const ROOMS: Readonly<Record<string, { floor: number; mayImport: readonly
   io: { floor: 2, mayImport: ['base', 'kernel', 'sync'] },
   server: { floor: 3, mayImport: ['base', 'kernel', 'protocol', 'sync', 'io'] },
   handlers: { floor: 4, mayImport: ['base', 'kernel', 'protocol', 'sync', 'io', 'server'] },
+  'node-http': { floor: 4, mayImport: ['base', 'kernel', 'protocol', 'sync', 'io', 'server'] },
   wsgi: { floor: 4, mayImport: ['base', 'kernel', 'protocol', 'sync', 'io', 'server'] },
   gateways: { floor: 4, mayImport: ['base', 'kernel', 'protocol', 'sync', 'io', 'server'] },
   testing: { floor: 4, mayImport: ['base', 'kernel', 'protocol', 'sync', 'io', 'server'] },

@@ -44,6 +44,7 @@ export class FdListener implements Listener, EventSource {
   closed = false
   generation = 0
   private readonly calls: Syscalls = sys.syscalls()
+  private held = true
   private readonly poller: EpollPoller
   private readonly socket: ListeningSocket
 
@@ -97,11 +98,18 @@ export class FdListener implements Listener, EventSource {
 
   close(): void {
     if (this.closed) return
+    this.hold(true)
     this.closed = true
     this.poller.remove(this.socket.descriptor)
     this.socket.file?.remove()
     this.calls.close(this.socket.descriptor)
     this.acceptable.signal()
+  }
+
+  hold(on: boolean): void {
+    if (on === this.held || this.closed) return
+    this.held = on
+    this.poller.count(on)
   }
 
   private adopt(descriptor: number): FdStream {

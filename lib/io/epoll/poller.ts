@@ -39,7 +39,9 @@ export class EpollPoller implements Poller {
   private readonly epoll: number
   private readonly libuv: LibuvWatch
   private readonly sources: (EventSource | undefined)[] = []
-  private watched = 0
+  private registered = 0
+  /** How many of them keep the process alive. */
+  private holding = 0
   private generation = 0
   private readonly batch = new Int32Array(SIZES.epollEvents * EVENT_WORDS)
   private readonly batchAddress: number
@@ -58,7 +60,7 @@ export class EpollPoller implements Poller {
   }
 
   poll(): void {
-    if (this.watched === 0) return
+    if (this.registered === 0) return
     const { batch, sources } = this
     const count = this.calls.epoll_wait(this.epoll, this.batchAddress, SIZES.epollEvents, 0)
     for (let index = 0, word = 0; index < count; index++, word += EVENT_WORDS) {
@@ -74,13 +76,21 @@ export class EpollPoller implements Poller {
   add(descriptor: number, source: EventSource, events: number = EVERYTHING): void {
     this.control(sys.EPOLL_CTL_ADD, descriptor, source, events)
     this.sources[descriptor] = source
-    if (this.watched++ === 0) this.libuv.hold(true)
+    this.registered++
+    this.count(true)
   }
 
   /** Forgets a descriptor; to be called before it is closed. */
   remove(descriptor: number): void {
     this.sources[descriptor] = undefined
-    if (--this.watched === 0) this.libuv.hold(false)
+    this.registered--
+    this.count(false)
+  }
+
+  /** Counts those that keep the process alive. */
+  count(up: boolean): void {
+    this.holding += up ? 1 : -1
+    if (up ? this.holding === 1 : this.holding === 0) this.libuv.hold(up)
   }
 
   readable(descriptor: number): Trap {

@@ -216,6 +216,11 @@ export class NodeListener implements Listener, HandshakeEnds {
     this.acceptable.signal()
   }
 
+  hold(on: boolean): void {
+    if (on) this.server.ref()
+    else this.server.unref()
+  }
+
   secured(stream: DuplexStream, place: Place): void {
     this.enqueue({ stream, place })
   }

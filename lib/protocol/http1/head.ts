@@ -14,7 +14,12 @@ import type { Framing } from './framing.ts'
 import * as llhttp from './llhttp.ts'
 
 /** The limits that concern a head. */
-export type HeadLimits = Pick<Limits, 'headBytes' | 'targetBytes' | 'fieldCount' | 'fieldBytes'>
+export interface HeadLimits extends Pick<Limits, 'headBytes' | 'targetBytes' | 'fieldCount' | 'fieldBytes'> {
+  /** Whether a dialect answers expectations that we do not know. */
+  readonly anyExpectation?: boolean
+  /** Whether a request of HTTP/1.1 may lack Host. */
+  readonly hostOptional?: boolean
+}
 
 /** A request head. */
 export class RequestHead {
@@ -31,6 +36,8 @@ export class RequestHead {
   keepAlive: boolean
   /** Whether the client waits for a 100 before it sends the body. */
   expectContinue = false
+  /** What Expect asks for; null where there is none, or nobody heeds it. */
+  expectation: string | null = null
   /** Whether the client asks for another protocol. */
   upgrade = false
 
@@ -43,6 +50,7 @@ export class RequestHead {
   }
 }
 
+const CONTINUE = '100-continue'
 const CR = 0x0d
 const LF = 0x0a
 const SP = 0x20
@@ -196,14 +204,14 @@ function readHead(start: number, limits: HeadLimits): RequestHead {
       checkHost(host)
     }
   }
-  if (host === undefined && minor === 1) throw new GyreError('GYRE_BAD_HOST', 'no Host')
+  if (host === undefined && minor === 1 && limits.hostOptional !== true) throw new GyreError('GYRE_BAD_HOST', 'no Host')
   if (target !== '/' || method === 'CONNECT') checkTarget(method, target, host)
-  if (special !== 0) readSpecialFields(head, special)
+  if (special !== 0) readSpecialFields(head, special, limits)
   return head
 }
 
 /** The fields that decide where the request ends and how the connection goes on. */
-function readSpecialFields(head: RequestHead, special: number): void {
+function readSpecialFields(head: RequestHead, special: number, limits: HeadLimits): void {
   const { fields, minor } = head
   if ((special & TYPE) !== 0 && fields.getAll('content-type').length > 1) throw malformed('more than one Content-Type')
   if ((special & (LENGTH | CODING)) !== 0) {
@@ -224,9 +232,10 @@ function readSpecialFields(head: RequestHead, special: number): void {
   }
   // RFC 9110 section 10.1.1: from an HTTP/1.0 client it is ignored.
   if ((special & EXPECT) !== 0 && minor === 1) {
-    if (trimWhitespace(fields.get('expect') ?? '').toLowerCase() !== '100-continue')
-      throw new GyreError('GYRE_UNKNOWN_EXPECTATION')
-    head.expectContinue = head.framing === 'chunked' || head.contentLength > 0
+    head.expectation = trimWhitespace(fields.get('expect') ?? '')
+    const isContinue = head.expectation.toLowerCase() === CONTINUE
+    if (!isContinue && limits.anyExpectation !== true) throw new GyreError('GYRE_UNKNOWN_EXPECTATION')
+    head.expectContinue = isContinue && (head.framing === 'chunked' || head.contentLength > 0)
   }
 }
 

@@ -1,0 +1,5 @@
+/*
+ * `gyre/handlers`: what puts a server together. The handlers room, and the dialects that have rooms of their own.
+ */
+export * from '../handlers/index.ts'
+export { fromNode } from '../node-http/index.ts'

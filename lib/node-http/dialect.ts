@@ -1,0 +1,68 @@
+/*
+ * What turns exchanges into conversations: a handler, for the listeners of one server object of Node's.
+ */
+import { IncomingMessage, ServerResponse } from 'node:http'
+import type { Server, ServerOptions } from 'node:http'
+import type { Limits } from '../base/index.ts'
+import type { Companioned, Handler, Manners } from '../server/index.ts'
+import type { Audience } from './messages.ts'
+import { HIGH_WATER } from './socket.ts'
+import { Talk } from './talk.ts'
+
+/** What a server of Node's does with connections that are all its own. */
+export interface Owner {
+  limits(table: Limits): Limits
+  came(talk: Talk): void
+  left(talk: Talk): void
+}
+
+export class Dialect implements Audience, Manners {
+  readonly server: Server
+  readonly ownsConnections: boolean
+  readonly Request: Audience['Request']
+  readonly Response: Audience['Response']
+  readonly responseOptions: object
+  readonly highWaterMark: number
+  private readonly owner: Owner | null
+
+  /** @param owner - for a server whose connections are all its own; null on a mount */
+  constructor(server: Server, options: ServerOptions, owner: Owner | null) {
+    const { rejectNonStandardBodyWrites = false } = options
+    this.server = server
+    this.owner = owner
+    this.ownsConnections = owner !== null
+    this.Request = options.IncomingMessage ?? IncomingMessage
+    this.Response = options.ServerResponse ?? ServerResponse
+    this.highWaterMark = options.highWaterMark ?? HIGH_WATER
+    this.responseOptions = { highWaterMark: this.highWaterMark, rejectNonStandardBodyWrites }
+  }
+
+  /** Answers requests by the listeners of the server. */
+  readonly handler: Handler = (request, response) => {
+    const takeover = response.takeOver()
+    request.bodyLimit = Infinity
+    const { connection } = takeover
+    const talk = connection.companion instanceof Talk ? connection.companion : this.join(connection)
+    return talk.converse(this, request, takeover)
+  }
+
+  limits(table: Limits): Limits {
+    return this.owner?.limits(table) ?? table
+  }
+
+  meet(connection: Companioned): Talk {
+    const talk = new Talk(this, connection)
+    // Said by the connection when it is made; here for the listeners, who may look.
+    connection.companion = talk
+    this.owner?.came(talk)
+    return talk
+  }
+
+  left(talk: Talk): void {
+    this.owner?.left(talk)
+  }
+
+  private join(connection: Companioned): Talk {
+    return (connection.companion = new Talk(this, connection))
+  }
+}

@@ -1,0 +1,260 @@
+/*
+ * `http.Server` whose connections are Gyre's. It is one of Node's own servers, so every option, property and
+ * overload of `listen` is understood by Node itself; only what happens after that is ours: once it listens, its
+ * socket is taken over by the epoll loop, and where there is none, each connection that Node accepts.
+ */
+import type { RequestListener, ServerOptions as NodeServerOptions } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { SIZES } from '../base/index.ts'
+import type { Limits } from '../base/index.ts'
+import { DuplexStream, adoptListener, chooseIo, homeKernel } from '../io/index.ts'
+import type { Listener } from '../io/index.ts'
+import { Server as GyreServer } from '../server/index.ts'
+import type { ServerOptions as GyreOptions } from '../server/index.ts'
+import { Dialect } from './dialect.ts'
+import type { Owner } from './dialect.ts'
+import { NodeServer, guard } from './hidden.ts'
+import { NodeSocket } from './socket.ts'
+import type { Talk } from './talk.ts'
+
+/** Options of a server: those of node:http, and Gyre's own beside them. */
+export interface ServerOptions extends NodeServerOptions {
+  /** Limits, io, access records, accounting and log, as of Gyre's `createServer`. The log is off without it. */
+  readonly gyre?: Omit<GyreOptions, 'connect' | 'cancelOnDisconnect'>
+}
+
+/** What Node's servers keep under names that are not public. */
+interface Hidden {
+  _handle: Handle | null
+  _connections: number
+  _emitCloseIfDrained(): void
+}
+
+interface Handle {
+  fd?: number
+  getsockname?(out: object): number
+  close(done?: () => void): void
+  ref(): void
+  unref(): void
+  hasRef?(): boolean
+}
+
+export class Facade implements Owner {
+  readonly server: NodeServer & { requireHostHeader?: boolean; maxHeaderSize?: number; httpAllowHalfOpen?: boolean }
+  readonly dialect: Dialect
+  private readonly gyre: GyreServer
+  private readonly talks = new Set<Talk>()
+
+  constructor(server: NodeServer, options: ServerOptions | null) {
+    this.server = server
+    // Node's own constructor takes null for none.
+    this.dialect = new Dialect(server, options ?? {}, this)
+    const { gyre = {} } = options ?? {}
+    const kernel = homeKernel()
+    const { handler } = this.dialect
+    this.gyre = new GyreServer(kernel, { log: false, ...gyre, connect: handler }, handler, this.dialect)
+    server.removeAllListeners('connection')
+    server.removeAllListeners('listening')
+    server.on('connection', (socket: Duplex) => this.serve(socket))
+    server.on('listening', () => this.takeOver())
+  }
+
+  get statistics(): ReturnType<GyreServer['statistics']> {
+    return this.gyre.statistics()
+  }
+
+  /** Node's properties hold, also those that change while it runs; Gyre's limits where Node has none. */
+  limits(table: Limits): Limits {
+    const { server } = this
+    const live: Record<string, () => unknown> = {
+      headBytes: () => Math.min(SIZES.input, server.maxHeaderSize ?? table.headBytes),
+      targetBytes: () => SIZES.input,
+      fieldBytes: () => SIZES.input,
+      fieldCount: () => {
+        const most = server.maxHeadersCount
+        return (most ?? 0) === 0 ? SIZES.fieldRecords : Math.min(most as number, SIZES.fieldRecords)
+      },
+      headTime: () => unlessZero(server.headersTimeout),
+      bodyIdleTime: () => unlessZero(server.requestTimeout),
+      keepAliveTime: () =>
+        server.keepAliveTimeout > 0 ? server.keepAliveTimeout + SIZES.second : unlessZero(server.timeout),
+      requestsPerConnection: () => Infinity,
+      drainBytes: () => Infinity,
+      anyExpectation: () => true,
+      hostOptional: () => server.requireHostHeader === false,
+    }
+    const limits = Object.create(table) as Limits
+    for (const [name, get] of Object.entries(live)) Object.defineProperty(limits, name, { get, enumerable: true })
+    return limits
+  }
+
+  came(talk: Talk): void {
+    const hidden = this.server as unknown as Hidden
+    this.talks.add(talk)
+    hidden._connections++
+    guard(() => this.server.emit('connection', talk.socket))
+  }
+
+  left(talk: Talk): void {
+    if (!this.talks.delete(talk)) return
+    const hidden = this.server as unknown as Hidden
+    hidden._connections--
+    guard(() => hidden._emitCloseIfDrained())
+  }
+
+  /** The server is told to close: who idles is let go, who is served says `Connection: close` from here on. */
+  windDown(): void {
+    for (const { port } of this.talks) port.windDown()
+  }
+
+  closeIdle(): void {
+    for (const talk of this.talks) if (talk.isIdle) talk.destroy(null)
+  }
+
+  closeAll(): void {
+    for (const talk of this.talks) talk.destroy(null)
+  }
+
+  /** A connection that Node has accepted, or that somebody hands over. */
+  private serve(socket: Duplex): void {
+    if (socket instanceof NodeSocket) return
+    const hidden = this.server as unknown as Hidden
+    // Node has counted what it has accepted.
+    if ((socket as Partial<Socket> & { server?: unknown }).server === this.server && hidden._connections > 0)
+      hidden._connections--
+    this.gyre.serve(new DuplexStream(socket))
+  }
+
+  /** Takes the listening socket out of Node's hands. */
+  private takeOver(): void {
+    const { server } = this
+    const hidden = server as unknown as Hidden
+    const handle = hidden._handle
+    const address = server.address()
+    const isTcp = address !== null && typeof address === 'object'
+    // A worker of a cluster gets its connections from the primary.
+    if (handle?.fd === undefined || handle.fd < 0 || !isTcp) return
+    if (chooseIo(undefined).kind !== 'epoll') return
+    const listener = adoptListener(homeKernel(), handle.fd, SIZES.backlog)
+    this.gyre.takeFrom(listener)
+    hidden._handle = new ListeningHandle(listener, address)
+    handle.close()
+  }
+}
+
+/** What Node's server has for a handle once its socket is ours. */
+class ListeningHandle implements Handle {
+  readonly fd = -1
+  private readonly listener: Listener
+  private readonly address: AddressInfo
+
+  constructor(listener: Listener, address: AddressInfo) {
+    this.listener = listener
+    this.address = address
+  }
+
+  getsockname(out: object): number {
+    Object.assign(out, this.address)
+    return 0
+  }
+
+  close(done?: () => void): void {
+    this.listener.close()
+    if (done !== undefined) process.nextTick(done)
+  }
+
+  ref(): void {
+    this.listener.hold(true)
+  }
+
+  unref(): void {
+    this.listener.hold(false)
+  }
+}
+
+function unlessZero(time: number): number {
+  return time > 0 ? time : Infinity
+}
+
+/** The facade of each server. */
+const FACADE = Symbol('facade')
+
+interface Fronted extends NodeServer {
+  [FACADE]: Facade
+}
+
+/** An HTTP server with the interface of `http.Server`, on Gyre's loop. */
+export interface Server extends NodeServer {
+  /** Counts of what the server does and has done, as of Gyre's own. */
+  statistics(): ReturnType<GyreServer['statistics']>
+}
+
+type ServerConstructor = {
+  new (listener?: RequestListener): Server
+  new (options: ServerOptions | undefined, listener?: RequestListener): Server
+  (listener?: RequestListener): Server
+  (options: ServerOptions | undefined, listener?: RequestListener): Server
+  readonly prototype: Server
+}
+
+/**
+ * `http.Server` on Gyre's loop. Like Node's it may be called without `new`, and on an object that inherits from it.
+ *
+ * @example
+ * ```ts
+ * const server = new Server((req, res) => res.end('hello\n'))
+ * server.listen(8080)
+ * ```
+ */
+export const Server: ServerConstructor = function Server(
+  this: unknown,
+  first?: ServerOptions | RequestListener,
+  second?: RequestListener,
+): Server {
+  const self = this instanceof NodeServer ? this : (Object.create(Server.prototype as object) as NodeServer)
+  ;(NodeServer as unknown as { call(self: object, ...given: unknown[]): void }).call(self, first, second)
+  const options = typeof first === 'object' ? first : {}
+  ;(self as Fronted)[FACADE] = new Facade(self, options)
+  return self as Server
+} as unknown as ServerConstructor
+
+const methods = {
+  close(this: Fronted, done?: (error?: Error) => void): NodeServer {
+    NodeServer.prototype.close.call(this, done)
+    this[FACADE].windDown()
+    return this
+  },
+  closeAllConnections(this: Fronted): void {
+    this[FACADE].closeAll()
+  },
+  closeIdleConnections(this: Fronted): void {
+    this[FACADE].closeIdle()
+  },
+  statistics(this: Fronted): ReturnType<GyreServer['statistics']> {
+    return this[FACADE].statistics
+  },
+}
+Object.setPrototypeOf(Server, NodeServer)
+Object.defineProperty(Server, 'prototype', {
+  value: Object.create(NodeServer.prototype as object) as object,
+  writable: false,
+})
+for (const [name, value] of [...Object.entries(methods), ['constructor', Server] as const])
+  Object.defineProperty(Server.prototype, name, { value, configurable: true, writable: true, enumerable: false })
+
+/**
+ * Makes a server: `http.createServer` on Gyre's loop.
+ *
+ * @param options - those of node:http, and `gyre` for what only Gyre has
+ * @param listener - is added to 'request'
+ * @example
+ * ```ts
+ * createServer((req, res) => res.end(`hello ${req.url}\n`)).listen(8080)
+ * ```
+ */
+export function createServer(listener?: RequestListener): Server
+export function createServer(options: ServerOptions | undefined, listener?: RequestListener): Server
+export function createServer(first?: ServerOptions | RequestListener, second?: RequestListener): Server {
+  return new Server(first as ServerOptions, second)
+}

@@ -1,0 +1,98 @@
+/*
+ * Node's request and response, made for a head of ours and let go again.
+ */
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { RequestHead } from '../protocol/index.ts'
+import type { Request } from '../server/index.ts'
+import { shareUniqueHeaders } from './hidden.ts'
+import type { HiddenRequest, HiddenResponse } from './hidden.ts'
+import type { NodeSocket } from './socket.ts'
+import type { Talk } from './talk.ts'
+
+/** Whom a conversation is led for. */
+export interface Audience {
+  /** Its listeners are asked, and its properties hold. */
+  readonly server: Server & { httpAllowHalfOpen?: boolean; joinDuplicateHeaders?: boolean }
+  /** Whether all connections are its own, so that it hears of those too that bring no request. */
+  readonly ownsConnections: boolean
+  readonly Request: new (socket: never) => IncomingMessage
+  readonly Response: new (request: never, options: object) => ServerResponse
+  readonly responseOptions: object
+  readonly highWaterMark: number
+  /** A connection has ended. */
+  left(talk: Talk): void
+}
+
+export function makeRequest(
+  { Request: Kind, server }: Audience,
+  socket: NodeSocket,
+  { mountPath }: Request,
+  head: RequestHead,
+): HiddenRequest {
+  const req = new Kind(socket as never) as HiddenRequest
+  req.httpVersionMajor = 1
+  req.httpVersionMinor = head.minor
+  req.httpVersion = head.minor === 1 ? '1.1' : '1.0'
+  req.method = head.method
+  req.url = head.target
+  if (mountPath !== '') relocate(req, mountPath)
+  req.upgrade = head.upgrade
+  if (server.joinDuplicateHeaders === true) req.joinDuplicateHeaders = true
+  const raw = head.fields.toRaw()
+  req._addHeaderLines(raw, raw.length)
+  return req
+}
+
+/** @param mayGoOn - whether the connection may, as far as we are concerned */
+export function makeResponse(
+  { Response: Kind, responseOptions, server }: Audience,
+  socket: NodeSocket,
+  req: HiddenRequest,
+  mayGoOn: boolean,
+): HiddenResponse {
+  const res = new Kind(req as never, responseOptions) as HiddenResponse
+  res._keepAliveTimeout = server.keepAliveTimeout
+  res._maxRequestsPerSocket = server.maxRequestsPerSocket ?? 0
+  res.shouldKeepAlive = mayGoOn
+  shareUniqueHeaders(server, res)
+  // What `assignSocket` does, without a listener for each response.
+  socket._httpMessage = res
+  ;(res as { socket: unknown }).socket = socket
+  return res
+}
+
+export function emitClose(res: HiddenResponse): void {
+  if (res._closed) return
+  res.destroyed = true
+  res._closed = true
+  res.emit('close')
+}
+
+/** The body is over. */
+export function endRequest(req: HiddenRequest, trailers: string[]): void {
+  req.complete = true
+  if (trailers.length > 0) req._addHeaderLines(trailers, trailers.length)
+  req.push(null)
+}
+
+/** The answer is out: what nobody reads of the request is let go. */
+export function settleRequest(req: HiddenRequest, bodyOpen: boolean): void {
+  if (req._consuming || req._readableState['resumeScheduled'] === true) return
+  if (bodyOpen || (req as unknown as { _eventsCount: number })._eventsCount > 0) return req._dump()
+  // Nobody listens, so nobody sees the difference to a stream that has been read to its end, and closed.
+  req._dumped = true
+  const state = req._readableState
+  for (const name of ENDED) state[name] = true
+}
+
+const ENDED = ['ended', 'endEmitted', 'destroyed', 'closed', 'closeEmitted'] as const
+
+/** Below a mount the path begins anew, as it does for what is mounted within Express or connect. */
+function relocate(req: HiddenRequest, mountPath: string): void {
+  const { url = '' } = req
+  const at = url.indexOf(mountPath)
+  const rest = url.slice(at + mountPath.length)
+  req.originalUrl = url
+  req.baseUrl = mountPath
+  req.url = rest.startsWith('/') ? rest : `/${rest}`
+}
