@@ -5,6 +5,7 @@ import { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server, ServerOptions } from 'node:http'
 import type { Limits } from '../base/index.ts'
 import type { Companioned, Handler, Manners } from '../server/index.ts'
+import { Birth } from './birth.ts'
 import type { Audience } from './messages.ts'
 import { HIGH_WATER } from './socket.ts'
 import { Talk } from './talk.ts'
@@ -19,8 +20,8 @@ export interface Owner {
 export class Dialect implements Audience, Manners {
   readonly server: Server
   readonly ownsConnections: boolean
-  readonly Request: Audience['Request']
-  readonly Response: Audience['Response']
+  readonly requests: Audience['requests']
+  readonly responses: Audience['responses']
   readonly responseOptions: object
   readonly highWaterMark: number
   private readonly owner: Owner | null
@@ -31,8 +32,8 @@ export class Dialect implements Audience, Manners {
     this.server = server
     this.owner = owner
     this.ownsConnections = owner !== null
-    this.Request = options.IncomingMessage ?? IncomingMessage
-    this.Response = options.ServerResponse ?? ServerResponse
+    this.requests = new Birth(options.IncomingMessage ?? IncomingMessage)
+    this.responses = new Birth(options.ServerResponse ?? ServerResponse)
     this.highWaterMark = options.highWaterMark ?? HIGH_WATER
     this.responseOptions = { highWaterMark: this.highWaterMark, rejectNonStandardBodyWrites }
   }

@@ -4,6 +4,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { RequestHead } from '../protocol/index.ts'
 import type { Request } from '../server/index.ts'
+import type { Birth } from './birth.ts'
 import { shareUniqueHeaders } from './hidden.ts'
 import type { HiddenRequest, HiddenResponse } from './hidden.ts'
 import type { NodeSocket } from './socket.ts'
@@ -15,8 +16,8 @@ export interface Audience {
   readonly server: Server & { httpAllowHalfOpen?: boolean; joinDuplicateHeaders?: boolean }
   /** Whether all connections are its own, so that it hears of those too that bring no request. */
   readonly ownsConnections: boolean
-  readonly Request: new (socket: never) => IncomingMessage
-  readonly Response: new (request: never, options: object) => ServerResponse
+  readonly requests: Birth<[socket: never], IncomingMessage>
+  readonly responses: Birth<[request: never, options: object], ServerResponse>
   readonly responseOptions: object
   readonly highWaterMark: number
   /** A connection has ended. */
@@ -24,12 +25,12 @@ export interface Audience {
 }
 
 export function makeRequest(
-  { Request: Kind, server }: Audience,
+  { requests, server }: Audience,
   socket: NodeSocket,
   { mountPath }: Request,
   head: RequestHead,
 ): HiddenRequest {
-  const req = new Kind(socket as never) as HiddenRequest
+  const req = requests.make(socket as never) as HiddenRequest
   req.httpVersionMajor = 1
   req.httpVersionMinor = head.minor
   req.httpVersion = head.minor === 1 ? '1.1' : '1.0'
@@ -45,12 +46,12 @@ export function makeRequest(
 
 /** @param mayGoOn - whether the connection may, as far as we are concerned */
 export function makeResponse(
-  { Response: Kind, responseOptions, server }: Audience,
+  { responses, responseOptions, server }: Audience,
   socket: NodeSocket,
   req: HiddenRequest,
   mayGoOn: boolean,
 ): HiddenResponse {
-  const res = new Kind(req as never, responseOptions) as HiddenResponse
+  const res = responses.make(req as never, responseOptions) as HiddenResponse
   res._keepAliveTimeout = server.keepAliveTimeout
   res._maxRequestsPerSocket = server.maxRequestsPerSocket ?? 0
   res.shouldKeepAlive = mayGoOn

@@ -320,7 +320,11 @@ export class Talk implements Companion, OutputPort {
     if (responseFinish.hasSubscribers)
       responseFinish.publish({ request: req, response: res, socket, server: audience.server })
     this.detach(res)
-    if (req !== null) settleRequest(req, this.bodyOpen)
+    audience.responses.learn(res)
+    if (req !== null) {
+      audience.requests.learn(req)
+      settleRequest(req, this.bodyOpen)
+    }
     process.nextTick(emitClose, res)
     if (this.idle.duration !== audience.server.timeout) this.idle.set(audience.server.timeout)
     this.wake()
