@@ -12,6 +12,8 @@ import { Talk } from './talk.ts'
 
 /** What a server of Node's does with connections that are all its own. */
 export interface Owner {
+  /** True where each answer is to be the last of its connection. */
+  readonly closing: boolean
   limits(table: Limits): Limits
   came(talk: Talk): void
   left(talk: Talk): void
@@ -45,6 +47,10 @@ export class Dialect implements Audience, Manners {
     const { connection } = takeover
     const talk = connection.companion instanceof Talk ? connection.companion : this.join(connection)
     return talk.converse(this, request, takeover)
+  }
+
+  get closing(): boolean {
+    return this.owner?.closing === true
   }
 
   limits(table: Limits): Limits {

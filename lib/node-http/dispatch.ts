@@ -7,6 +7,7 @@ import type { HiddenRequest, HiddenResponse } from './hidden.ts'
 import type { Audience } from './messages.ts'
 import type { Talk } from './talk.ts'
 
+const BAD_REQUEST = 400
 const UNAVAILABLE = 503
 const EXPECTATION_FAILED = 417
 
@@ -19,6 +20,12 @@ export function dispatch(
 ): void {
   // HTTP/1.0 knows neither of the two.
   if (head.minor === 1) {
+    // RFC 9112 section 3.2.
+    if (!head.hasHost && server.requireHostHeader !== false) {
+      res.writeHead(BAD_REQUEST, ['Connection', 'close'])
+      res.end()
+      return
+    }
     const most = server.maxRequestsPerSocket ?? 0
     if (most > 0 && isTooMany(most, server, talk, req, res)) return
     if (head.expectation !== null) return dispatchExpecting(server, req, res, head.expectation)

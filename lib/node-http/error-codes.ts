@@ -2,6 +2,7 @@
  * What Node calls the errors that 'clientError' is emitted with, and what it answers where nobody listens.
  */
 import type { GyreError } from '../base/index.ts'
+import type { Refused } from '../server/index.ts'
 
 /** An error as listeners of 'clientError' know it. */
 export interface ClientError extends Error {
@@ -15,6 +16,9 @@ export interface ClientError extends Error {
 
 /** What llhttp says is wrong, and its name for that; the first that is part of the sentence. */
 const NAMES: readonly (readonly [part: string, code: string])[] = [
+  ["Transfer-Encoding can't", 'HPE_INVALID_TRANSFER_ENCODING'],
+  ["Content-Length can't", 'HPE_UNEXPECTED_CONTENT_LENGTH'],
+  ['Content-Length already', 'HPE_UNEXPECTED_CONTENT_LENGTH'],
   ['Content-Length', 'HPE_INVALID_CONTENT_LENGTH'],
   ['Transfer-Encoding', 'HPE_INVALID_TRANSFER_ENCODING'],
   ['method', 'HPE_INVALID_METHOD'],
@@ -40,9 +44,8 @@ function codeOf(error: GyreError): string {
     case 'GYRE_BODY_TOO_SLOW':
       return 'ERR_HTTP_REQUEST_TIMEOUT'
     case 'GYRE_BODY_TRUNCATED':
-      return 'HPE_INVALID_EOF_STATE'
     case 'GYRE_PEER_GONE':
-      return 'ECONNRESET'
+      return 'HPE_INVALID_EOF_STATE'
     case 'GYRE_BAD_TARGET':
       return 'HPE_INVALID_URL'
     case 'GYRE_UNKNOWN_VERSION':
@@ -57,14 +60,13 @@ function codeOf(error: GyreError): string {
 }
 
 /** @param seen - what had come, as far as it is known */
-export function clientErrorOf(error: GyreError, seen: Buffer | null): ClientError {
+export function clientErrorOf(error: GyreError, seen: Refused | null): ClientError {
   const code = codeOf(error)
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return withCode(new Error('Request timeout'), code)
-  if (code === 'ECONNRESET') return withCode(new Error('read ECONNRESET'), code)
   const told = withCode(new Error(`Parse Error: ${error.message}`, { cause: error }), code)
   told.reason = error.message
-  told.bytesParsed = seen?.length ?? 0
-  if (seen !== null) told.rawPacket = seen
+  told.bytesParsed = seen?.parsed ?? 0
+  if (seen !== null) told.rawPacket = seen.bytes
   return told
 }
 
@@ -78,7 +80,7 @@ const ANSWERS: Readonly<Record<string, string>> = {
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
 }
 
-/** @returns the answer that Node gives */
+/** @returns the answer that Node gives, without its first word */
 export function answerTo({ code }: ClientError): string {
-  return `HTTP/1.1 ${ANSWERS[code] ?? '400 Bad Request'}\r\nConnection: close\r\n\r\n`
+  return `${ANSWERS[code] ?? '400 Bad Request'}\r\nConnection: close\r\n\r\n`
 }

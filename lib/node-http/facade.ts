@@ -28,6 +28,7 @@ export interface ServerOptions extends NodeServerOptions {
 interface Hidden {
   _handle: Handle | null
   _connections: number
+  _unref: boolean
   _emitCloseIfDrained(): void
 }
 
@@ -45,6 +46,8 @@ export class Facade implements Owner {
   readonly dialect: Dialect
   private readonly gyre: GyreServer
   private readonly talks = new Set<Talk>()
+  /** True from `close` until it listens again. */
+  closing = false
 
   constructor(server: NodeServer, options: ServerOptions | null) {
     this.server = server
@@ -55,7 +58,6 @@ export class Facade implements Owner {
     const { handler } = this.dialect
     this.gyre = new GyreServer(kernel, { log: false, ...gyre, connect: handler }, handler, this.dialect)
     server.removeAllListeners('connection')
-    server.removeAllListeners('listening')
     server.on('connection', (socket: Duplex) => this.serve(socket))
     server.on('listening', () => this.takeOver())
   }
@@ -75,14 +77,15 @@ export class Facade implements Owner {
         const most = server.maxHeadersCount
         return (most ?? 0) === 0 ? SIZES.fieldRecords : Math.min(most as number, SIZES.fieldRecords)
       },
-      headTime: () => unlessZero(server.headersTimeout),
+      headTime: () => Math.min(unlessZero(server.headersTimeout), unlessZero(server.requestTimeout)),
       bodyIdleTime: () => unlessZero(server.requestTimeout),
       keepAliveTime: () =>
         server.keepAliveTimeout > 0 ? server.keepAliveTimeout + SIZES.second : unlessZero(server.timeout),
       requestsPerConnection: () => Infinity,
       drainBytes: () => Infinity,
       anyExpectation: () => true,
-      hostOptional: () => server.requireHostHeader === false,
+      hostOptional: () => true,
+      linesBetween: () => true,
     }
     const limits = Object.create(table) as Limits
     for (const [name, get] of Object.entries(live)) Object.defineProperty(limits, name, { get, enumerable: true })
@@ -103,9 +106,10 @@ export class Facade implements Owner {
     guard(() => hidden._emitCloseIfDrained())
   }
 
-  /** The server is told to close: who idles is let go, who is served says `Connection: close` from here on. */
+  /** The server is told to close: who is served says `Connection: close`, and who has sent nothing yet may hurry. */
   windDown(): void {
-    for (const { port } of this.talks) port.windDown()
+    this.closing = true
+    for (const { port } of this.talks) if (port.fresh && port.idle && !port.inHead) port.windDown()
   }
 
   closeIdle(): void {
@@ -128,6 +132,7 @@ export class Facade implements Owner {
 
   /** Takes the listening socket out of Node's hands. */
   private takeOver(): void {
+    this.closing = false
     const { server } = this
     const hidden = server as unknown as Hidden
     const handle = hidden._handle
@@ -138,7 +143,9 @@ export class Facade implements Owner {
     if (chooseIo(undefined).kind !== 'epoll') return
     const listener = adoptListener(homeKernel(), handle.fd, SIZES.backlog)
     this.gyre.takeFrom(listener)
-    hidden._handle = new ListeningHandle(listener, address)
+    const ours = new ListeningHandle(listener, address)
+    if (hidden._unref) ours.unref()
+    hidden._handle = ours
     handle.close()
   }
 }

@@ -5,26 +5,52 @@
  */
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { Server } from 'node:http'
 import { takenFrom } from '../io/index.ts'
 import type { ByteStream } from '../io/index.ts'
+import { Spot, park } from '../kernel/index.ts'
+import type { Coroutine } from '../kernel/index.ts'
+import type { Takeover } from '../server/index.ts'
+import { guard } from './hidden.ts'
+import type { HiddenRequest } from './hidden.ts'
 import type { NodeSocket } from './socket.ts'
+
+const NOTHING = Buffer.alloc(0)
+const OK = 200
+const SWITCHING_PROTOCOLS = 101
+
+/** Hands a connection to the listeners of 'upgrade' or 'connect', and waits until they have closed it. */
+export function* leaveHttp(server: Server, req: HiddenRequest, face: NodeSocket, takeover: Takeover): Coroutine<void> {
+  const isTunnel = req.method === 'CONNECT'
+  const read = takeover.leave(isTunnel ? OK : SWITCHING_PROTOCOLS)
+  const { socket, rest } = becomeReal(face, takeover.connection.stream)
+  const gone = new Spot('the end of a connection that has left HTTP')
+  try {
+    guard(() => server.emit(isTunnel ? 'connect' : 'upgrade', req, socket, Buffer.concat([read ?? NOTHING, rest])))
+    // Behind the call: who gets the socket finds no listeners on it.
+    socket.once('close', () => gone.wake())
+    if (!socket.closed) yield* park(gone)
+  } finally {
+    socket.destroy()
+  }
+}
 
 interface Handled {
   _handle: object | null
 }
 
 /** What is left of a connection. */
-export interface RealSocket {
+interface RealSocket {
   readonly socket: Duplex
   /** What was read of it and not used. */
   readonly rest: Buffer
 }
 
 /** @throws GyreError where the stream is no socket, or is closed */
-export function becomeReal(face: NodeSocket, stream: ByteStream): RealSocket {
+function becomeReal(face: NodeSocket, stream: ByteStream): RealSocket {
   const { server } = face
   const real = takenFrom(stream)
-  const rest = (real.read() as Buffer | null) ?? Buffer.alloc(0)
+  const rest = (real.read() as Buffer | null) ?? NOTHING
   // Of TLS there is more than a handle: that socket is handed over itself.
   if (real.constructor !== Socket) return { socket: real, rest }
   const handle = (real as unknown as Handled)._handle

@@ -13,13 +13,15 @@ import type { Talk } from './talk.ts'
 /** Whom a conversation is led for. */
 export interface Audience {
   /** Its listeners are asked, and its properties hold. */
-  readonly server: Server & { httpAllowHalfOpen?: boolean; joinDuplicateHeaders?: boolean }
+  readonly server: Server & { httpAllowHalfOpen?: boolean; joinDuplicateHeaders?: boolean; requireHostHeader?: boolean }
   /** Whether all connections are its own, so that it hears of those too that bring no request. */
   readonly ownsConnections: boolean
   readonly requests: Birth<[socket: never], IncomingMessage>
   readonly responses: Birth<[request: never, options: object], ServerResponse>
   readonly responseOptions: object
   readonly highWaterMark: number
+  /** True where each answer is to be the last of its connection. */
+  readonly closing: boolean
   /** A connection has ended. */
   left(talk: Talk): void
 }
@@ -78,11 +80,11 @@ export function endRequest(req: HiddenRequest, trailers: string[]): void {
 
 /** The answer is out: what nobody reads of the request is let go. */
 export function settleRequest(req: HiddenRequest, bodyOpen: boolean): void {
-  if (req._consuming || req._readableState['resumeScheduled'] === true) return
+  const state = req._readableState
+  if (req._consuming || state['resumeScheduled'] === true || state['dataEmitted'] === true) return
   if (bodyOpen || (req as unknown as { _eventsCount: number })._eventsCount > 0) return req._dump()
   // Nobody listens, so nobody sees the difference to a stream that has been read to its end, and closed.
   req._dumped = true
-  const state = req._readableState
   for (const name of ENDED) state[name] = true
 }
 

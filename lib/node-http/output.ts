@@ -19,6 +19,8 @@ interface Piece {
 export interface OutputPort {
   /** The client takes no more: have `send` run. */
   clientIsSlow(): void
+  /** There is room again. */
+  hasRoom(): void
 }
 
 export class Output {
@@ -33,6 +35,8 @@ export class Output {
   private queue: Piece[] = []
   private callbacks: WriteCallback[] = []
   private scheduled = false
+  /** Bytes of this turn: who writes without end is told that there is no room, and goes on in the next. */
+  private recent = 0
   /** True while a task waits for the client. */
   sending = false
 
@@ -42,8 +46,13 @@ export class Output {
     this.most = most
   }
 
+  /** Bytes that wait for the client, or were written in this turn of the loop. */
+  get unsettled(): number {
+    return this.held + this.recent
+  }
+
   get full(): boolean {
-    return this.held >= this.most
+    return this.unsettled >= this.most
   }
 
   /** True where a task is needed, or at work, to bring the rest to the client. */
@@ -53,6 +62,13 @@ export class Output {
 
   /** Takes in data. Never waits. */
   take(data: string | Uint8Array, encoding: Encoding, callback: WriteCallback | null): void {
+    const before = this.written
+    this.takeIn(data, encoding, callback)
+    this.recent += this.written - before
+    if (this.recent >= this.most) this.schedule()
+  }
+
+  private takeIn(data: string | Uint8Array, encoding: Encoding, callback: WriteCallback | null): void {
     if (!this.waiting && this.tryTake(data, encoding)) {
       if (callback !== null) this.callLater(callback)
       return
@@ -154,7 +170,10 @@ export class Output {
 
   calledLater(): void {
     this.scheduled = false
+    const wasFull = this.full
+    this.recent = 0
     this.callNow()
+    if (wasFull && !this.full) this.port.hasRoom()
   }
 }
 

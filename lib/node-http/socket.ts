@@ -177,7 +177,7 @@ export class NodeSocket extends EventEmitter {
   }
 
   get writableLength(): number {
-    return this.talk.output.held
+    return this._writableState.corked > 0 ? this.talk.output.unsettled : this.talk.output.held
   }
 
   get writableNeedDrain(): boolean {
@@ -252,7 +252,10 @@ export class NodeSocket extends EventEmitter {
   }
 
   pause(): this {
-    this.talk.wanted = false
+    if (this.talk.wanted) {
+      this.talk.wanted = false
+      this.emit('pause')
+    }
     return this
   }
 

@@ -11,7 +11,7 @@ import { GyreError } from '../base/index.ts'
 import { WOULD_WAIT } from '../io/index.ts'
 import { Spot, giveWay, park } from '../kernel/index.ts'
 import type { Coroutine } from '../kernel/index.ts'
-import type { Companion, Companioned, Handler, Request, Takeover } from '../server/index.ts'
+import type { Companion, Companioned, Handler, Refused, Request, Takeover } from '../server/index.ts'
 import { requestStart, responseFinish } from './channels.ts'
 import { answerTo, clientErrorOf } from './error-codes.ts'
 import type { ClientError } from './error-codes.ts'
@@ -19,7 +19,7 @@ import { dispatch } from './dispatch.ts'
 import { aborted, emitDrain, guard, throwLater } from './hidden.ts'
 import type { HiddenRequest, HiddenResponse } from './hidden.ts'
 import { IdleTime } from './idle-time.ts'
-import { becomeReal } from './leaving.ts'
+import { leaveHttp } from './leaving.ts'
 import { emitClose, endRequest, makeRequest, makeResponse, settleRequest } from './messages.ts'
 import type { Audience } from './messages.ts'
 import { Output } from './output.ts'
@@ -27,8 +27,6 @@ import type { Encoding, OutputPort, WriteCallback } from './output.ts'
 import { NodeSocket } from './socket.ts'
 
 const TALK = Symbol('talk')
-const NOTHING = Buffer.alloc(0)
-const SWITCHING_PROTOCOLS = 101
 const OK = 200
 
 interface Tied extends HiddenResponse {
@@ -68,6 +66,7 @@ export class Talk implements Companion, OutputPort {
     this.port = port
     this.output = new Output(port.outlet, this, audience.highWaterMark)
     this.socket = new NodeSocket(audience.server, this)
+    this.socket.on('error', onSocketError)
     this.idle = new IdleTime(port.kernel, () => guard(() => this.timedOut()))
     if (audience.server.timeout > 0) this.idle.set(audience.server.timeout)
   }
@@ -87,6 +86,11 @@ export class Talk implements Companion, OutputPort {
   /** True while no request is under way. */
   get isIdle(): boolean {
     return this.res === null && this.port.idle && !this.port.inHead && !this.port.fresh
+  }
+
+  /** Whether this answer is to be the last, because the server is closing. */
+  private get mustClose(): boolean {
+    return this.audience.closing && !this.port.hasAhead
   }
 
   /** Leads the conversation about one request. */
@@ -114,7 +118,7 @@ export class Talk implements Companion, OutputPort {
       return this.leave(req, takeover)
     const { body } = takeover
     if (body !== null) body.awaited = false
-    const res: Tied = (this.res = makeResponse(audience, this.socket, req, takeover.mayGoOn))
+    const res: Tied = (this.res = makeResponse(audience, this.socket, req, takeover.mayGoOn && !this.mustClose))
     res[TALK] = this
     res.on('finish', onFinish)
     if (requestStart.hasSubscribers) requestStart.publish({ request: req, response: res, socket: this.socket, server })
@@ -156,6 +160,7 @@ export class Talk implements Companion, OutputPort {
   /** Waits for the end of the answer and of the body. */
   private *attend(res: Tied, takeover: Takeover): Coroutine<void> {
     try {
+      yield* this.lookAhead()
       while (this.res === res || this.bodyOpen || this.output.waiting) {
         if (this.closed) throw new GyreError('GYRE_STREAM_CLOSED', 'the socket was destroyed')
         if (this.bodyOpen && this.wanted) yield* this.pump(takeover)
@@ -166,6 +171,14 @@ export class Talk implements Companion, OutputPort {
       yield* this.broken(error)
       throw error
     }
+  }
+
+  /** What came behind the request, and is none, is told at once, because nothing that comes later can mend it. */
+  private *lookAhead(): Coroutine<void> {
+    const error = this.port.refusedNext
+    if (error === null || !this.refuses) return
+    yield* this.protest(clientErrorOf(error, null))
+    throw error
   }
 
   /** Brings a piece of the body to the request. */
@@ -187,7 +200,7 @@ export class Talk implements Companion, OutputPort {
       this.bytesRead += piece.length
       this.idle.touch()
       guard(() => {
-        if (!req._dumped && !req.push(piece)) this.wanted = false
+        if (!req._dumped && !req.push(piece)) this.socket.pause()
       })
     }
     if (body.done) {
@@ -201,24 +214,27 @@ export class Talk implements Companion, OutputPort {
 
   /** What has broken the exchange off is told to those who listen. */
   private *broken(error: unknown): Coroutine<void> {
-    if (error instanceof GyreError && error === this.takeover?.body?.brokenBy && !this.closed) {
-      this.takeover.begun = true
-      if (this.refuses) yield* this.protest(clientErrorOf(error, null))
-    }
+    if (error instanceof GyreError && error === this.takeover?.body?.brokenBy && this.refuses && !this.closed)
+      yield* this.protest(clientErrorOf(error, null))
     this.ended()
   }
 
   // What a request that is none is told
 
-  *refuse(error: GyreError, seen: Buffer | null): Coroutine<void> {
+  *refuse(error: GyreError, seen: Refused | null): Coroutine<void> {
     yield* this.protest(clientErrorOf(error, seen))
   }
 
   private *protest(error: ClientError): Coroutine<void> {
     if (!this.tellServer(error)) {
-      if (this.socket.writable && this.res?._headerSent !== true) this.output.take(answerTo(error), 'latin1', null)
+      if (this.socket.writable && this.res?._headerSent !== true) {
+        const answer = answerTo(error)
+        this.output.take(`HTTP/1.1 ${answer}`, 'latin1', null)
+        this.takeover?.tell(Number.parseInt(answer, 10))
+      }
       return this.close(error)
     }
+    this.takeover?.tell(0)
     while (!this.closed && !this.ending) yield* park(this.spot)
   }
 
@@ -230,6 +246,11 @@ export class Talk implements Companion, OutputPort {
       throwLater(thrown)
       return true
     }
+  }
+
+  /** As in Node: whoever listens for 'clientError' ends the connection, and nobody else does. */
+  failed(error: Error): void {
+    if (!this.tellServer(error)) this.destroy(error)
   }
 
   // What the response, and who has the socket, can do
@@ -280,6 +301,10 @@ export class Talk implements Companion, OutputPort {
     else this.wake()
   }
 
+  hasRoom(): void {
+    if (this.res !== null && !this.output.full) emitDrain(this.res)
+  }
+
   clientIsSlow(): void {
     const { kernel } = this.port
     kernel.spawn(this.sendRest(), { name: 'answer', scope: this.takeover?.scope ?? null })
@@ -324,6 +349,7 @@ export class Talk implements Companion, OutputPort {
     if (req !== null) {
       audience.requests.learn(req)
       settleRequest(req, this.bodyOpen)
+      if (!this.bodyOpen) this.req = null
     }
     process.nextTick(emitClose, res)
     if (this.idle.duration !== audience.server.timeout) this.idle.set(audience.server.timeout)
@@ -357,7 +383,7 @@ export class Talk implements Companion, OutputPort {
     if (res !== null && req !== null) req.destroy(aborted())
     for (const state of [socket._writableState, socket._readableState]) state.closed = true
     if (res !== null) emitClose(res)
-    if (error !== null && socket.listenerCount('error') > 0) socket.emit('error', error)
+    if (error !== null) emitError(socket, error)
     socket.emit('close', error !== null)
   }
 
@@ -372,32 +398,30 @@ export class Talk implements Companion, OutputPort {
     if (!told.includes(true)) this.destroy(null)
   }
 
-  // Leaving HTTP
-
   /** Hands the connection to the listeners of 'upgrade' or 'connect', as a socket of Node's. */
   private *leave(req: HiddenRequest, takeover: Takeover): Coroutine<void> {
     const { server } = this.audience
-    const isTunnel = takeover.head.method === 'CONNECT'
     req.upgrade = true
-    const event = isTunnel ? 'connect' : 'upgrade'
-    if (isTunnel && server.listenerCount('connect') === 0) return this.destroy(null)
-    const read = takeover.leave(isTunnel ? OK : SWITCHING_PROTOCOLS)
+    if (req.method === 'CONNECT' && server.listenerCount('connect') === 0) return this.destroy(null)
     this.left = true
-    const { socket, rest } = becomeReal(this.socket, this.port.stream)
-    const gone = new Spot('the end of a connection that has left HTTP')
-    socket.once('close', () => gone.wake())
-    try {
-      guard(() => server.emit(event, req, socket, Buffer.concat([read ?? NOTHING, rest])))
-      if (!socket.closed) yield* park(gone)
-    } finally {
-      socket.destroy()
-    }
+    yield* leaveHttp(server, req, this.socket, takeover)
   }
 }
 
 function onFinish(this: ServerResponse): void {
   const res = this as Tied
   res[TALK]?.finished(res)
+}
+
+function emitError(socket: NodeSocket, error: Error): void {
+  // We know already.
+  socket.removeListener('error', onSocketError)
+  if (socket.listenerCount('error') > 0) socket.emit('error', error)
+}
+
+/** Somebody says that the socket has failed. */
+function onSocketError(this: NodeSocket, error: Error): void {
+  this.talk.failed(error)
 }
 
 function tellClosed(talk: Talk): void {

@@ -99,6 +99,14 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
     return this.state === 'idle' || this.state === 'head'
   }
 
+  get refusedNext(): GyreError | null {
+    return this.reader.refusedNext
+  }
+
+  get hasAhead(): boolean {
+    return this.reader.hasAhead
+  }
+
   get inHead(): boolean {
     return this.state === 'head'
   }
@@ -130,7 +138,7 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
           next = reader.next()
         }
         if (next === MORE) return yield* this.leaveIdle()
-        if (next === ENDED) return this.endedByClient()
+        if (next === ENDED) return yield* this.endedByClient()
         if (next instanceof GyreError) return yield* this.refuse(next)
         if (next.method === 'CONNECT' && this.server.connect === null) return yield* this.refuseTunnel(next)
         const run = this.begin(next).run()
@@ -246,8 +254,11 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
     yield* this.linger(true)
   }
 
-  private endedByClient(): void {
-    if (this.state === 'head') this.settleHead(new GyreError('GYRE_PEER_GONE'))
+  private *endedByClient(): Coroutine<void> {
+    if (this.state !== 'head') return
+    const error = new GyreError('GYRE_PEER_GONE')
+    if (this.companion?.refuses === true) yield* this.refuse(error)
+    else this.settleHead(error)
   }
 
   /** Settles a request that never was one. */

@@ -347,6 +347,10 @@ export class Exchange implements BodyPort, ResponseSink, Settlement, TakeoverPor
     // A client that leaves, and an answer that the handler chose to throw, are no news.
     if (this.outcome !== 'ok' && !this.gone) port.server.report(error, status, port, this.request)
     try {
+      if (outgoing.takeover?.told === true) {
+        this.whole = true
+        return false
+      }
       // It is too late for another answer; or the client has gone, or reads nothing.
       if (outgoing.begun || status === 0) return false
       this.response.status = status

@@ -9,22 +9,30 @@ import { GyreError, SIZES } from '../base/index.ts'
 import type { Limits } from '../base/index.ts'
 import { END, WOULD_WAIT } from '../io/index.ts'
 import type { ByteStream } from '../io/index.ts'
-import { PartialHead, RequestHead, headEnd, input, parseHead } from '../protocol/index.ts'
+import type { HeadLimits } from '../protocol/index.ts'
+import { PartialHead, RequestHead, faultAt, headEnd, input, parseHead, skipLines } from '../protocol/index.ts'
 
 /** More must come before there is a head. */
 export const MORE = 'more'
 /** The client has ended its side: there will be no further head. */
 export const ENDED = 'ended'
 
+/** What was refused. */
+export interface Refused {
+  readonly bytes: Buffer
+  /** How many of the bytes the parser had taken. */
+  readonly parsed: number
+}
+
 export class HeadReader {
   private readonly stream: ByteStream
-  private readonly limits: Limits
+  private readonly limits: Limits & Pick<HeadLimits, 'linesBetween'>
   /** Read and not used yet. */
   private rest: Buffer | null = null
   /** A head of which some has come. */
   private partial: PartialHead | null = null
   /** What came with the last read and was refused, for who wants to show it. */
-  private refused: Buffer | null = null
+  private refused: Refused | null = null
   private readonly keepRefused: boolean
   /** Requests that came together with the one that is running; a refusal is the last of them. */
   private ahead: (RequestHead | GyreError)[] | null = null
@@ -66,16 +74,22 @@ export class HeadReader {
       return this.partial === null ? this.parse(size) : this.parseOn(this.partial, size)
     } catch (error) {
       if (!(error instanceof GyreError)) throw error
-      if (this.keepRefused) this.refused = Buffer.from(input.bytes.subarray(0, size))
+      if (this.keepRefused) this.refused = { bytes: Buffer.from(input.bytes.subarray(0, size)), parsed: faultAt() }
       return error
     }
   }
 
   /** Takes the bytes of the last read, where they were refused. */
-  takeRefused(): Buffer | null {
+  takeRefused(): Refused | null {
     const { refused } = this
     this.refused = null
     return refused
+  }
+
+  /** What is wrong with what came behind the request that is running, where that is known already. */
+  get refusedNext(): GyreError | null {
+    const next = this.ahead?.at(-1)
+    return next instanceof GyreError ? next : null
   }
 
   /** Takes the requests that came together with the last one and will not be answered. */
@@ -111,10 +125,12 @@ export class HeadReader {
   }
 
   private parse(size: number): RequestHead | typeof MORE {
-    const head = parseHead(0, size, this.limits)
+    const start = this.startOf(0, size)
+    if (start === size && size > 0) return MORE
+    const head = parseHead(start, size, this.limits)
     if (head === undefined) {
       this.partial = new PartialHead()
-      this.parseOn(this.partial, size)
+      this.parseOn(this.partial, size, start)
       return MORE
     }
     const end = headEnd()
@@ -122,8 +138,12 @@ export class HeadReader {
     return head
   }
 
-  private parseOn(partial: PartialHead, size: number): RequestHead | typeof MORE {
-    const used = partial.push(0, size, this.limits)
+  private startOf(at: number, size: number): number {
+    return this.limits.linesBetween === true ? skipLines(input.bytes, at, size) : at
+  }
+
+  private parseOn(partial: PartialHead, size: number, start: number = 0): RequestHead | typeof MORE {
+    const used = partial.push(start, size, this.limits)
     if (used === undefined) return MORE
     if (used < size) this.rest = Buffer.from(input.bytes.subarray(used, size))
     const head = partial.take(this.limits)
@@ -139,6 +159,7 @@ export class HeadReader {
     while (at < size && last.framing === 'none' && last.keepAlive && !mayLeaveHttp(last)) {
       if (ahead.length >= this.limits.pipelineDepth) break
       try {
+        at = this.startOf(at, size)
         const next = parseHead(at, size, this.limits)
         if (next === undefined) break
         at = headEnd()

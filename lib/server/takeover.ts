@@ -8,6 +8,7 @@ import type { GyreError, Limits } from '../base/index.ts'
 import type { ByteStream } from '../io/index.ts'
 import type { Coroutine, Kernel, Scope } from '../kernel/index.ts'
 import type { RequestHead } from '../protocol/index.ts'
+import type { Refused } from './head-reader.ts'
 import type { Incoming } from './incoming.ts'
 import type { Outgoing } from './outgoing.ts'
 import type { Outlet } from './outlet.ts'
@@ -24,6 +25,10 @@ export interface Companioned extends RequestOrigin {
   readonly inHead: boolean
   /** True while nothing was answered on it. */
   readonly fresh: boolean
+  /** What is wrong with what came behind the request that is running, where that is known already. */
+  readonly refusedNext: GyreError | null
+  /** Whether another request came together with the one that is running. */
+  readonly hasAhead: boolean
   /** What the dialect keeps. */
   companion: Companion | null
   /** No further request is to be served. An idle connection waits a little for one that is on its way. */
@@ -37,7 +42,7 @@ export interface Companion {
   /** Whether a client that has ended its side is answered all the same. */
   readonly allowsHalfOpen: boolean
   /** Says it. The connection ends afterwards. @param seen - what had come, as far as it is still known */
-  refuse(error: GyreError, seen: Buffer | null): Coroutine<void>
+  refuse(error: GyreError, seen: Refused | null): Coroutine<void>
   /** Nothing more will be answered on the connection. May be told more than once. */
   ended(): void
 }
@@ -62,6 +67,8 @@ export interface TakeoverPort {
 
 /** An answer that a dialect writes itself. */
 export class Takeover {
+  /** True once the dialect has told the client what was wrong. */
+  told = false
   /** True once a byte of the answer is on its way. */
   begun = false
   /** Whether the connection goes on. False until the answer is whole. */
@@ -102,6 +109,12 @@ export class Takeover {
     outgoing.status = status
     outgoing.onHead?.()
     if (incoming !== null && incoming.awaited) incoming.refuseContinue()
+  }
+
+  /** The client was told what is wrong with its request, by an answer of the dialect's: no other is sent. */
+  tell(status: number): void {
+    this.told = this.begun = true
+    this.port.outgoing.status = status
   }
 
   /**

@@ -17,8 +17,10 @@ import * as llhttp from './llhttp.ts'
 export interface HeadLimits extends Pick<Limits, 'headBytes' | 'targetBytes' | 'fieldCount' | 'fieldBytes'> {
   /** Whether a dialect answers expectations that we do not know. */
   readonly anyExpectation?: boolean
-  /** Whether a request of HTTP/1.1 may lack Host. */
+  /** Whether a dialect answers requests of HTTP/1.1 that lack Host. */
   readonly hostOptional?: boolean
+  /** Whether any number of empty lines may stand before a request line, as after the body of the one before. */
+  readonly linesBetween?: boolean
 }
 
 /** A request head. */
@@ -38,6 +40,8 @@ export class RequestHead {
   expectContinue = false
   /** What Expect asks for; null where there is none, or nobody heeds it. */
   expectation: string | null = null
+  /** Whether there is a Host field. */
+  hasHost = true
   /** Whether the client asks for another protocol. */
   upgrade = false
 
@@ -62,6 +66,11 @@ const MAJOR_AT = 5
 const MINOR_AT = HTTP_1_DOT.length
 
 let end = 0
+
+/** @returns where the parser stopped that has just refused a head */
+export function faultAt(): number {
+  return llhttp.stoppedAt()
+}
 
 /** @returns where the head ended that `parseHead` has returned */
 export function headEnd(): number {
@@ -104,6 +113,13 @@ function targetBefore(bytes: Buffer, start: number, faultAt: number): number {
   if (at < 0) return 0
   while (bytes[at] === SP) at++
   return faultAt - at
+}
+
+/** @returns where something else than line ends begins */
+export function skipLines(bytes: Buffer, start: number, end: number): number {
+  let at = start
+  while (at < end && (bytes[at] === CR || bytes[at] === LF)) at++
+  return at
 }
 
 /**
@@ -204,7 +220,10 @@ function readHead(start: number, limits: HeadLimits): RequestHead {
       checkHost(host)
     }
   }
-  if (host === undefined && minor === 1 && limits.hostOptional !== true) throw new GyreError('GYRE_BAD_HOST', 'no Host')
+  if (host === undefined) {
+    if (minor === 1 && limits.hostOptional !== true) throw new GyreError('GYRE_BAD_HOST', 'no Host')
+    head.hasHost = false
+  }
   if (target !== '/' || method === 'CONNECT') checkTarget(method, target, host)
   if (special !== 0) readSpecialFields(head, special, limits)
   return head
