@@ -42,7 +42,15 @@ export interface Contexts {
  * @returns what the work returns
  * @example
  * ```ts
- * for (;;) yield* inFreshContext(serveRequest(yield* nextRequest()))
+ * import { AsyncLocalStorage } from 'node:async_hooks'
+ * const user = new AsyncLocalStorage<string>()
+ * for (const name of ['ada', 'bob'])
+ *   yield* inFreshContext(function* () {
+ *     console.log(`${name} finds ${user.getStore()}`)
+ *     user.enterWith(name)
+ *   })
+ * // ada finds undefined
+ * // bob finds undefined
  * ```
  */
 export function* inFreshContext<T>(work: Runnable<T>): Coroutine<T> {

@@ -25,23 +25,49 @@ export interface Expiring {
   expired(now: number): void
 }
 
-/** A point in time that is waited for. One object serves for many settings, one after another. */
+/**
+ * A point in time that is waited for. One object serves for many settings, one after another.
+ *
+ * @example
+ * ```ts
+ * class Alarm extends Timer {
+ *   expired(now: number) { console.log(`rings at ${now}`) } // rings at 10
+ * }
+ * const deadlines = new Deadlines()
+ * deadlines.set(new Alarm(), 10)
+ * deadlines.expire(10)
+ * ```
+ */
 export abstract class Timer implements Expiring {
-  /** Where its record is, for `Deadlines` alone; negative where it has none. */
+  /** Where its record is, for `Deadlines` alone; negative where it has none. @internal */
   place = NOWHERE
 
+  /** Its time has come. @param now - the time of the tick, in milliseconds of the host's clock */
   abstract expired(now: number): void
 }
 
-/** A point in time that somebody waits for. */
+/**
+ * A point in time that somebody waits for.
+ *
+ * @example
+ * ```ts
+ * const { kernel } = currentTask()
+ * const alarm = new Deadline({ expired: () => console.log('time is over') }) // time is over
+ * kernel.deadlines.set(alarm, kernel.host.now() + 1)
+ * yield* sleep(5)
+ * ```
+ */
 export class Deadline extends Timer {
+  /** Who is told. */
   readonly owner: Expiring
 
+  /** @param owner - is told when the time comes */
   constructor(owner: Expiring) {
     super()
     this.owner = owner
   }
 
+  /** Tells the owner. @param now - the time of the tick, in milliseconds of the host's clock */
   expired(now: number): void {
     this.owner.expired(now)
   }
@@ -50,6 +76,20 @@ export class Deadline extends Timer {
 /** Idle records are not worth a pass below this number. */
 const PRUNE_FROM = 512
 
+/**
+ * The deadlines of a kernel. Times are milliseconds of the host's clock; setting, putting off and cancelling cost next
+ * to nothing.
+ *
+ * @example
+ * ```ts
+ * const deadlines = new Deadlines()
+ * const alarm = new Deadline({ expired: (now) => console.log(`rings at ${now}`) }) // rings at 30
+ * deadlines.set(alarm, 10)
+ * deadlines.set(alarm, 30) // it is put off
+ * deadlines.expire(20)
+ * deadlines.expire(30)
+ * ```
+ */
 export class Deadlines {
   // The records, field by field. A record's time is never later than it is due.
   private readonly times: number[] = []

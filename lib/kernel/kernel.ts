@@ -63,9 +63,23 @@ export type Chance = (end: number) => number
  */
 const REFUSALS = 512
 
-/** Runs the tasks of one thread. */
+/**
+ * Runs the tasks of one thread.
+ *
+ * @example
+ * ```ts
+ * const kernel = new Kernel(new NodeHost())
+ * const task = kernel.spawn(function* () {
+ *   yield* sleep(1)
+ *   return kernel.statistics().tasks
+ * })
+ * console.log(await task) // 1
+ * ```
+ */
 export class Kernel implements TaskKeeper {
+  /** The loop that it is a guest of. */
   readonly host: Host
+  /** All times that its tasks wait for. */
   readonly deadlines: Deadlines = new Deadlines()
   /** Says which descriptors are ready; null where there is none. */
   poller: Poller | null = null
@@ -73,7 +87,7 @@ export class Kernel implements TaskKeeper {
   cancelGrace: number = LIMITS.cancelGrace.value
   /** When the current tick began, in milliseconds of the host's clock: near enough for most deadlines. */
   time = 0
-  /** Where each task has its context; null as long as nobody uses any. */
+  /** Where each task has its context; null as long as nobody uses any. @internal */
   contexts: Contexts | null = null
   private readonly ring = new ReadyRing()
   /** True while a tick is asked for or under way, so that `ready` need not ask. */
@@ -95,6 +109,7 @@ export class Kernel implements TaskKeeper {
   private failures: Task[] = []
 
   /**
+   * @param host - is asked for ticks, and calls `tick`
    * @param chance - for tests: has the tasks that are ready together run in an order by chance
    */
   constructor(host: Host, chance: Chance | null = null) {
@@ -114,13 +129,22 @@ export class Kernel implements TaskKeeper {
    * failure is told to the host.
    *
    * @param work - an operation, or a function that makes one
+   * @param options - its name, and the scope that it ends with
    * @returns the task; `yield*` or await it for its result
    */
   spawn<T>(work: Runnable<T>, options?: SpawnOptions): Task<T> {
     return this.start(operationOf(work), options?.name, options?.scope ?? null, this)
   }
 
-  /** Starts a task that a keeper is told of. For nurseries and their like. */
+  /**
+   * Starts a task that a keeper is told of. For nurseries and their like.
+   *
+   * @param operation - what it runs
+   * @param name - for reports
+   * @param scope - the scope that it ends with; null for none
+   * @param keeper - is told of its end
+   * @returns the task
+   */
   start<T>(operation: Operation<T>, name: string | undefined, scope: Scope | null, keeper: TaskKeeper): Task<T> {
     const task = new Task(this, operation, name ?? 'task', scope, keeper)
     if (this.contexts !== null) task.context = this.contexts.fork()
@@ -131,7 +155,7 @@ export class Kernel implements TaskKeeper {
     return task
   }
 
-  /** Puts a task into the ready ring. For `task.wake` alone. */
+  /** Puts a task into the ready ring. For `task.wake` alone. @internal */
   ready(task: Task): void {
     task.state = 'ready'
     if (task.meter !== null) task.meter.becameReady(this.host.now())
@@ -189,7 +213,7 @@ export class Kernel implements TaskKeeper {
     this.watchSteps()
   }
 
-  /** For meters: has the clock read around steps. */
+  /** For meters: has the clock read around steps. @internal */
   watchSteps(): void {
     this.watched = true
   }
@@ -288,7 +312,7 @@ export class Kernel implements TaskKeeper {
     return refusals
   }
 
-  /** A task has left a scope that it was refused waits in. */
+  /** A task has left a scope that it was refused waits in. @internal */
   forgive(task: Task): void {
     this.refusals.delete(task)
   }
@@ -322,7 +346,7 @@ export class Kernel implements TaskKeeper {
     this.finish(task, true, reached ? cancelled : task.cancelled)
   }
 
-  /** A task that nobody keeps has ended. */
+  /** A task that nobody keeps has ended. @internal */
   ended(task: Task, failed: boolean): void {
     task.outer?.leave(task)
     if (failed && !task.observed) this.failures.push(task)

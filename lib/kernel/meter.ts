@@ -11,10 +11,13 @@
  *
  * @example
  * ```ts
- * const task = spawn(work)
+ * const task = spawn(function* () {
+ *   yield* sleep(1)
+ *   yield* sleep(1)
+ * })
  * const meter = (task.meter = new Meter())
  * yield* task
- * console.log(`${meter.steps} steps in ${meter.loopTime} ms, the longest in ${meter.longestStep} ms`)
+ * console.log(meter.steps, meter.loopTime >= meter.longestStep) // 3 true
  * ```
  */
 export class Meter {
@@ -40,22 +43,24 @@ export class Meter {
     return this.loopTime + now - this.began
   }
 
-  /** For the kernel alone, as all below: one of its tasks has become ready. */
+  /** One of its tasks has become ready. @internal */
   becameReady(now: number): void {
     this.countQueue(now)
     this.queued++
   }
 
-  /** One of its tasks is ready no more. */
+  /** One of its tasks is ready no more. @internal */
   leftQueue(now: number): void {
     this.countQueue(now)
     this.queued--
   }
 
+  /** One of its tasks begins a step. @internal */
   stepBegan(now: number): void {
     this.began = now
   }
 
+  /** The step is over. @internal */
   stepEnded(now: number): void {
     const duration = now - this.began
     this.steps++

@@ -18,16 +18,30 @@ import { park } from './traps.ts'
 
 const NONE: ReadonlySet<Task> = new Set()
 
-/** Where children are spawned; made by `nursery()`. */
+/**
+ * Where children are spawned; made by `nursery()`.
+ *
+ * @example
+ * ```ts
+ * yield* nursery(function* (children) {
+ *   children.spawn(sleep(60_000))
+ *   children.spawn(function* () {
+ *     yield* sleep(1)
+ *     children.cancel('one is enough')
+ *   })
+ * })
+ * console.log('all have ended') // all have ended
+ * ```
+ */
 export class Nursery implements TaskKeeper {
   /** The scope of all children and of the body. */
   readonly scope: Scope
   private readonly errors: unknown[] = []
   private readonly empty: Spot
-  /** A cancel from further out that ended a child: the nursery has not done its work. */
+  /** A cancel from further out that ended a child: the nursery has not done its work. @internal */
   outerCancel: Cancelled | undefined
 
-  /** @param scope - is opened and closed by `nursery()` */
+  /** For `nursery()` alone, which opens and closes the scope. @internal */
   constructor(scope: InnerScope) {
     this.scope = scope
     // Asked for when somebody inspects: the set is made with the first child, and stays the same one.
@@ -51,11 +65,12 @@ export class Nursery implements TaskKeeper {
     return this.scope.kernel.start(operationOf(work), name, this.scope, this)
   }
 
-  /** Cancels the children and the body. */
+  /** Cancels the children and the body. @param reason - in words, for reports */
   cancel(reason?: string): void {
     this.scope.cancel(reason)
   }
 
+  /** A child has ended. @internal */
   ended(task: Task, failed: boolean, failure: unknown): void {
     // The task that ran the nursery was dropped: a child that it left behind is nobody's.
     if (!this.scope.active) return this.scope.kernel.ended(task, failed)
@@ -72,7 +87,7 @@ export class Nursery implements TaskKeeper {
     this.scope.cancel('another task of the nursery failed')
   }
 
-  /** The body threw. */
+  /** The body threw. @internal */
   bodyFailed(error: unknown): void {
     if (this.scope.isOwn(error)) return
     if (!this.scope.isReachedBy(error)) return this.fail(error)
@@ -81,13 +96,13 @@ export class Nursery implements TaskKeeper {
     this.scope.cancel('the body of the nursery was cancelled')
   }
 
-  /** Waits for the last child. Cancels reach the children themselves, so this wait needs none. */
+  /** Waits for the last child. Cancels reach the children themselves, so this wait needs none. @internal */
   *waitEmpty(): Coroutine<void> {
     // More than once: somebody else may spawn a child after the last one has ended and before we run.
     while (this.scope.tasks !== null && this.scope.tasks.size > 0) yield* shield(park(this.empty))
   }
 
-  /** Throws what went wrong, if anything did. */
+  /** Throws what went wrong, if anything did. @internal */
   rethrow(): void {
     if (this.errors.length === 1) throw this.errors[0]
     if (this.errors.length > 1) throw new AggregateError(this.errors, 'several tasks of a nursery failed')
@@ -103,9 +118,15 @@ export class Nursery implements TaskKeeper {
  * @example
  * ```ts
  * yield* nursery(function* (children) {
- *   children.spawn(fetchUser(1))
- *   children.spawn(fetchUser(2))
+ *   for (const name of ['ada', 'bob'])
+ *     children.spawn(function* () {
+ *       yield* sleep(1)
+ *       console.log(`hello ${name}`)
+ *     })
  * })
+ * // hello ada
+ * // hello bob
+ * console.log('both are done') // both are done
  * ```
  */
 export function* nursery<T>(body: (nursery: Nursery) => Operation<T>): Coroutine<T | undefined> {

@@ -15,13 +15,25 @@ export interface Operation<T> {
 }
 
 /** What a generator function of tasks returns: an operation under way. */
-
 export type Coroutine<T> = Generator<Trap, T>
 
 /** An operation, or a function that makes one. */
 export type Runnable<T> = Operation<T> | (() => Operation<T>)
 
-/** @returns the operation itself, or the one that the function makes */
+/**
+ * What there is to run of a runnable.
+ *
+ * @param runnable - an operation, or a function that makes one
+ * @returns the operation itself, or the one that the function makes
+ * @example
+ * ```ts
+ * function* nap() {
+ *   yield* sleep(1)
+ *   return 'rested'
+ * }
+ * console.log(yield* operationOf(nap), yield* operationOf(nap())) // rested rested
+ * ```
+ */
 export function operationOf<T>(runnable: Runnable<T>): Operation<T> {
   return typeof runnable === 'function' ? runnable() : runnable
 }
@@ -29,9 +41,23 @@ export function operationOf<T>(runnable: Runnable<T>): Operation<T> {
 /**
  * An operation that can also be awaited: `yield* it` in a task, `await it` in an async function.
  * Awaiting runs it as a task of its own, inside `scope`, so that it ends when that scope is cancelled.
+ * @example
+ * ```ts
+ * class Answer extends Awaitable<number> {
+ *   *[Symbol.iterator]() {
+ *     yield* sleep(1)
+ *     return 42
+ *   }
+ *   protected readonly kernel = homeKernel()
+ *   protected readonly scope = null
+ * }
+ * console.log(await new Answer(), await run(new Answer())) // 42 42
+ * ```
  */
 export abstract class Awaitable<T> implements Operation<T>, PromiseLike<T> {
+  /** Runs the task that awaiting makes. */
   protected abstract readonly kernel: Kernel
+  /** What that task ends with; null for nothing. */
   protected abstract readonly scope: Scope | null
 
   constructor() {
@@ -40,6 +66,7 @@ export abstract class Awaitable<T> implements Operation<T>, PromiseLike<T> {
 
   abstract [Symbol.iterator](): Coroutine<T>
 
+  /** Starts it as a task, and awaits that. Each call starts it anew. */
   then<A = T, B = never>(
     fulfilled?: ((value: T) => A | PromiseLike<A>) | null,
     rejected?: ((reason: unknown) => B | PromiseLike<B>) | null,

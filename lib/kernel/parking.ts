@@ -6,7 +6,16 @@ import { GyreError } from '../base/index.ts'
 import type { Task } from './task.ts'
 import type { Trap } from './traps.ts'
 
-/** A place to wait for one task. */
+/**
+ * A place to wait for one task.
+ *
+ * @example
+ * ```ts
+ * const spot = new Spot('the post')
+ * spawnLater(1, function* () { spot.wake('a letter') })
+ * console.log(yield* park(spot)) // a letter
+ * ```
+ */
 export class Spot implements Trap {
   readonly reason: string
   /** The task that waits here. */
@@ -63,6 +72,18 @@ interface Place {
  * A queue of waiting tasks: first come, first woken.
  *
  * A linked list, because to take the first of a Map again and again passes over all that were taken before.
+ *
+ * @example
+ * ```ts
+ * const lot = new ParkingLot('the bell')
+ * const ada = spawn(park<string>(lot))
+ * const bob = spawn(park<string>(lot))
+ * yield* giveWay()
+ * lot.wakeOne('ding')
+ * console.log(yield* ada, lot.size) // ding 1
+ * lot.wakeAll('dong')
+ * console.log(yield* bob) // dong
+ * ```
  */
 export class ParkingLot implements Trap {
   readonly reason: string
@@ -70,6 +91,7 @@ export class ParkingLot implements Trap {
   private first: Place | null = null
   private last: Place | null = null
 
+  /** @param reason - what is waited for, in words, for reports */
   constructor(reason: string) {
     this.reason = reason
   }

@@ -66,11 +66,14 @@ class Settling<T> implements Trap {
  * Waits for a promise, and handles its rejection from the call on. When the wait is cancelled the promise is left alone: what it brings later,
  * good or bad, is dropped.
  *
+ * @param promise - or anything with a `then`
  * @returns what the promise is fulfilled with
  * @throws what it is rejected with
  * @example
  * ```ts
- * const answer = yield* waitPromise(fetch('http://127.0.0.1:8080/'))
+ * import { stat } from 'node:fs/promises'
+ * const file = yield* waitPromise(stat(process.execPath))
+ * console.log(file.isFile()) // true
  * ```
  */
 export function waitPromise<T>(promise: PromiseLike<T>): Operation<T> {

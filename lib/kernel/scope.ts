@@ -33,13 +33,30 @@ import type { Task } from './task.ts'
 /**
  * Thrown where a cancelled task waits. Let it pass: catch it to clean up, then throw it on, or use
  * `finally`. It is no GyreError, so that handling those does not swallow it by mistake.
+ * @example
+ * ```ts
+ * const task = spawn(function* () {
+ *   try {
+ *     yield* sleep(60_000)
+ *   } catch (error) {
+ *     if (Cancelled.is(error)) console.log(error.message) // cancelled: enough
+ *     throw error
+ *   }
+ * })
+ * yield* giveWay()
+ * task.cancel('enough')
+ * yield* giveWay()
+ * console.log(task.state) // cancelled
+ * ```
  */
 export class Cancelled extends Error {
+  /** Tells it from other errors, where only a code is at hand. */
   readonly code = 'GYRE_CANCELLED'
   readonly #brand = true
   /** The scope that was cancelled. */
   readonly scope: Scope
 
+  /** For scopes alone. @internal */
   constructor(scope: Scope, reason: string) {
     super(`cancelled: ${reason}`)
     this.name = 'Cancelled'
@@ -57,8 +74,21 @@ class ScopeDeadline extends Deadline {
   reason = ''
 }
 
-/** A stretch of work that can be cancelled as one. */
+/**
+ * A stretch of work that can be cancelled as one.
+ *
+ * @example
+ * ```ts
+ * const answer = yield* withScope(function* (scope) {
+ *   scope.cancelAt(scope.kernel.host.now() + 2, 'it takes too long')
+ *   yield* sleep(60_000)
+ *   return 'done'
+ * })
+ * console.log(answer) // undefined
+ * ```
+ */
 export class Scope implements Expiring {
+  /** Runs the tasks of the scope. */
   readonly kernel: Kernel
   /** The scope that this one lies in. */
   readonly outer: Scope | null
@@ -72,11 +102,12 @@ export class Scope implements Expiring {
   grace: number
   /** The tasks that were spawned into this scope. */
   tasks: Set<Task> | null = null
-  /** The cancel that its task, or the one that has spawned it, had been told of when this stretch began. */
+  /** The cancel that its task, or the one that has spawned it, had been told of when this stretch began. @internal */
   toldBefore: Scope | null = null
   /** When the scope is to be cancelled, and after that when its grace ends. */
   private deadline: ScopeDeadline | null = null
 
+  /** For servers and the kernel; `withScope` opens one for you. @internal */
   constructor(kernel: Kernel, outer: Scope | null, shielded: boolean) {
     this.kernel = kernel
     this.outer = outer
@@ -84,7 +115,7 @@ export class Scope implements Expiring {
     this.grace = kernel.cancelGrace
   }
 
-  /** The task whose run this scope is a stretch of; null for a scope that only holds tasks. */
+  /** The task whose run this scope is a stretch of; null for a scope that only holds tasks. @internal */
   get runner(): Task | null {
     return null
   }
@@ -112,6 +143,7 @@ export class Scope implements Expiring {
    * Has the scope cancelled when a time comes.
    *
    * @param at - milliseconds of the host's clock; Infinity takes it back
+   * @param reason - in words, for reports
    * @throws GyreError `GYRE_TASK_MISUSE` for NaN
    */
   cancelAt(at: number, reason: string): void {
@@ -124,7 +156,7 @@ export class Scope implements Expiring {
     this.kernel.deadlines.set(this.deadline, at)
   }
 
-  /** The scope's own deadline has passed: of its work, or of its grace. */
+  /** The scope's own deadline has passed: of its work, or of its grace. @internal */
   expired(): void {
     if (this.cancelled === null) return this.cancel(this.deadline?.reason)
     this.graceOver = true
@@ -136,7 +168,7 @@ export class Scope implements Expiring {
     return this.deadline !== null && this.kernel.deadlines.has(this.deadline)
   }
 
-  /** A task is spawned into the scope. */
+  /** A task is spawned into the scope. @internal */
   join(task: Task): void {
     this.tasks ??= new Set()
     this.tasks.add(task)
@@ -145,7 +177,7 @@ export class Scope implements Expiring {
     else if (this.cancelled !== null) this.beginGrace()
   }
 
-  /** A task that was spawned into the scope has ended. */
+  /** A task that was spawned into the scope has ended. @internal */
   leave(task: Task): void {
     this.tasks?.delete(task)
     if (this.holdsTasks) return
@@ -171,13 +203,16 @@ export class Scope implements Expiring {
     return Cancelled.is(error) && error.scope === this
   }
 
-  /** @returns whether the task, which lies in this scope, was told of a cancel and is on its way out */
+  /**
+   * @returns whether the task, which lies in this scope, was told of a cancel and is on its way out
+   * @internal
+   */
   isBeingLeftBy(task: Task): boolean {
     // What was told before the stretch began does not make anybody leave the stretch.
     return task.told !== null && task.told !== this.toldBefore
   }
 
-  /** The stretch is over: what was spawned into it ends as well, within the grace. */
+  /** The stretch is over: what was spawned into it ends as well, within the grace. @internal */
   protected endTasks(): void {
     if (!this.holdsTasks) return this.disarm()
     if (this.cancelled === null) {
@@ -188,6 +223,7 @@ export class Scope implements Expiring {
     this.beginGrace()
   }
 
+  /** Whether tasks that were spawned into it have not ended. @internal */
   protected get holdsTasks(): boolean {
     return this.tasks !== null && this.tasks.size > 0
   }
@@ -222,7 +258,7 @@ function interruptWithin(task: Task, last: Scope): void {
   }
 }
 
-/** A scope around a stretch of a task's own code. */
+/** A scope around a stretch of a task's own code. @internal */
 export class InnerScope extends Scope {
   /** Told when the task was dropped inside the stretch, and will not come to its end. */
   abandoned: (() => void) | null = null
@@ -303,9 +339,11 @@ export function openScope(shielded: boolean = false): InnerScope {
  * @example
  * ```ts
  * const found = yield* withScope(function* (scope) {
- *   onAbort(() => scope.cancel('the user gave up'))
- *   return yield* search()
+ *   spawnLater(1, function* () { scope.cancel('the user gave up') })
+ *   yield* sleep(60_000)
+ *   return 'found'
  * })
+ * console.log(found) // undefined
  * ```
  */
 export function* withScope<T>(body: (scope: Scope) => Operation<T>): Coroutine<T | undefined> {
@@ -330,7 +368,11 @@ export function* withScope<T>(body: (scope: Scope) => Operation<T>): Coroutine<T
  *   `GYRE_TASK_MISUSE` for NaN
  * @example
  * ```ts
- * const row = yield* withTimeout(500, query('select 1'))
+ * try {
+ *   yield* withTimeout(2, sleep(60_000))
+ * } catch (error) {
+ *   console.log((error as GyreError).code) // GYRE_TIMEOUT
+ * }
  * ```
  */
 export function* withTimeout<T>(duration: number, work: Runnable<T>): Coroutine<T> {
@@ -350,9 +392,18 @@ export function* withTimeout<T>(duration: number, work: Runnable<T>): Coroutine<
  * Runs a piece of work that cancels from outside do not reach. For work that must not be left half
  * done; keep it short.
  *
+ * @param work - an operation, or a function that makes one
+ * @returns what the work returns
  * @example
  * ```ts
- * yield* shield(commit(transaction))
+ * const task = spawn(shield(function* () {
+ *   yield* sleep(1)
+ *   console.log('committed') // committed
+ * }))
+ * yield* giveWay()
+ * task.cancel('the client has gone')
+ * yield* sleep(5)
+ * console.log(task.state) // done
  * ```
  */
 export function* shield<T>(work: Runnable<T>): Coroutine<T> {

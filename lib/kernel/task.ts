@@ -36,7 +36,13 @@ let running: Task | null = null
 /**
  * The task whose code is running.
  *
+ * @returns the task
  * @throws GyreError `GYRE_TASK_MISUSE` outside of every task
+ * @example
+ * ```ts
+ * const task = spawn(function* () { console.log(currentTask().name) }, { name: 'ada' }) // ada
+ * yield* task
+ * ```
  */
 export function currentTask(): Task {
   if (running === null)
@@ -74,41 +80,66 @@ export interface Cork {
 /** Called when a task has ended. */
 export type EndListener = (failed: boolean, result: unknown) => void
 
-/** A running operation. `yield*` it, or await it, to have its result. */
+/**
+ * A running operation. `yield*` it, or await it, to have its result.
+ *
+ * @example
+ * ```ts
+ * const task = spawn(function* () {
+ *   yield* sleep(1)
+ *   return 42
+ * }, { name: 'answer' })
+ * yield* giveWay()
+ * console.log(task.name, task.state, task.waitingFor) // answer waiting sleep(1)
+ * console.log(yield* task, task.state) // 42 done
+ * ```
+ */
 export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLike<T> {
+  /** As given to `spawn`, for reports. */
   readonly name: string
+  /** The generator under way. @internal */
   readonly iterator: Iterator<Trap, T, unknown>
+  /** Where it is in its life. */
   state: TaskState = 'ready'
   /** The innermost scope that the task is in. */
   scope: Scope = this
-  /** What the task waits on. */
+  /** What the task waits on. @internal */
   trap: Trap | null = null
-  /** What the task holds back until it waits. */
+  /** What the task holds back until it waits. @internal */
   cork: Cork | null = null
   /**
    * What the next step sends into the generator, or throws into it where `throwing` is set; and what has
    * come out of it, when the task has ended.
+   * @internal
    */
   inbox: unknown = undefined
+  /** Whether the inbox is to be thrown. @internal */
   throwing = false
   /**
    * The cancelled scope that governs the task's current place, as far as no shield is between: the
    * innermost one whose grace is over, else the innermost one.
+   * @internal
    */
   cancelledBy: Scope | null = null
-  /** The scope around the current place whose cancel the task was told of last. */
+  /** The scope around the current place whose cancel the task was told of last. @internal */
   told: Scope | null = null
-  /** What surrounds the task's code; null as long as it makes no difference. */
+  /** What surrounds the task's code; null as long as it makes no difference. @internal */
   context: Context | null = null
-  /** What TaskLocal keeps. Never changed, only replaced; a task starts with that of the one that spawns it. */
+  /**
+   * What TaskLocal keeps. Never changed, only replaced; a task starts with that of the one that spawns it.
+   *
+   * @internal
+   */
   locals: ReadonlyMap<object, unknown> | null
-  /** True when somebody has taken the result, or is sure to. */
+  /** True when somebody has taken the result, or is sure to. @internal */
   observed = false
+  /** Who is told of its end. @internal */
   readonly keeper: TaskKeeper
   private measuredBy: Meter | null
   /** Who is told of the end: tasks that wait for it, and listeners. */
   private followers: Set<Task | EndListener> | null = null
 
+  /** For kernels alone: `spawn` makes tasks. @internal */
   constructor(kernel: Kernel, operation: Operation<T>, name: string, outer: Scope | null, keeper: TaskKeeper) {
     super(kernel, outer, false)
     this.name = name
@@ -162,7 +193,12 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
     return this.trap?.reason
   }
 
-  /** Ends the task's wait. For whoever entered the trap, once. @param value - what the wait returns */
+  /**
+   * Ends the task's wait. For whoever entered the trap, once.
+   *
+   * @param value - what the wait returns
+   * @throws GyreError `GYRE_TASK_MISUSE` if the task does not wait
+   */
   wake(value?: unknown): void {
     if (this.state !== 'waiting')
       throw new GyreError('GYRE_TASK_MISUSE', `task ${this.name} was woken but does not wait`)
@@ -171,14 +207,23 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
     this.kernel.ready(this)
   }
 
-  /** Ends the task's wait by an error. For whoever entered the trap, once. */
+  /**
+   * Ends the task's wait by an error. For whoever entered the trap, once.
+   *
+   * @param error - what the wait throws
+   * @throws GyreError `GYRE_TASK_MISUSE` if the task does not wait
+   */
   wakeThrow(error: unknown): void {
     this.wake(error)
     this.throwing = true
     if (Cancelled.is(error)) this.noteTold(error)
   }
 
-  /** Finds the cancel that reaches the task where it is now, and interrupts its wait if it has not been told. */
+  /**
+   * Finds the cancel that reaches the task where it is now, and interrupts its wait if it has not been told.
+   *
+   * @internal
+   */
   noticeCancel(): void {
     this.cancelledBy = this.governingCancel()
     const { trap } = this
@@ -197,13 +242,13 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
     return innermost
   }
 
-  /** True when the task may not wait, because of a cancel that it was not told of or whose grace is over. */
+  /** True when the task may not wait, because of a cancel that it was not told of or whose grace is over. @internal */
   mustUnwind(): boolean {
     const { cancelledBy } = this
     return cancelledBy !== null && (cancelledBy.graceOver || !cancelledBy.isBeingLeftBy(this))
   }
 
-  /** Takes note that the task is told of its cancel. @returns what to throw into it */
+  /** Takes note that the task is told of its cancel. @internal @returns what to throw into it */
   unwinding(): Cancelled {
     const by = this.cancelledBy as Scope
     this.told = by
@@ -215,6 +260,7 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
    * break off the cleanup which it sets going.
    *
    * @param error - what is about to be thrown into this task
+   * @internal
    */
   noteTold(error: unknown): void {
     let found: Scope | null = this.scope
@@ -229,7 +275,7 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
     }
   }
 
-  /** The run is over. For the kernel alone. */
+  /** The run is over. For the kernel alone. @internal */
   end(failed: boolean, result: unknown): void {
     this.trap = null
     this.context = null
@@ -264,7 +310,7 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
     }
   }
 
-  /** Closes the scopes that the task was dropped in, from the inside out. For the kernel alone. */
+  /** Closes the scopes that the task was dropped in, from the inside out. For the kernel alone. @internal */
   abandonScopes(): void {
     while (this.scope instanceof InnerScope) this.scope.abandon()
   }
@@ -316,12 +362,13 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
     return () => this.unfollow(listener)
   }
 
-  /** For those who take no note of a failure. @param follower - is told once */
+  /** For those who take no note of a failure. @internal @param follower - is told once */
   follow(follower: Task | EndListener): void {
     this.followers ??= new Set()
     this.followers.add(follower)
   }
 
+  /** Takes a follower back. @internal */
   unfollow(follower: Task | EndListener): void {
     this.followers?.delete(follower)
   }

@@ -73,8 +73,20 @@ class Wait<T> implements Operation<T>, Iterator<Trap, T> {
 /**
  * Waits on a trap. Every wait of every task comes through here.
  *
+ * @param trap - is entered once the task has stopped
  * @returns what the wake-up brings
  * @throws what the wake-up throws, or `Cancelled`
+ * @example
+ * ```ts
+ * let bell = (): void => undefined
+ * const trap: Trap = {
+ *   reason: 'the bell',
+ *   enter: (task) => { bell = () => task.wake('ding') },
+ *   undo: () => { bell = () => undefined },
+ * }
+ * setTimeout(() => bell(), 1)
+ * console.log(yield* park<string>(trap)) // ding
+ * ```
  */
 export function park<T>(trap: Trap): Operation<T> {
   return new Wait<T>(trap)
@@ -137,7 +149,9 @@ for (const { prototype } of [Wait, Sleep]) whenInspected(prototype)
  * @throws GyreError `GYRE_TASK_MISUSE` for NaN
  * @example
  * ```ts
+ * const begun = performance.now()
  * yield* sleep(10)
+ * console.log(performance.now() - begun >= 9) // true
  * ```
  */
 export function sleep(duration: number): Operation<void> {
@@ -162,7 +176,12 @@ const GIVE_WAY: Trap = {
  *
  * @example
  * ```ts
- * for (const row of rows) { work(row); yield* giveWay() }
+ * let sum = 0
+ * for (let number = 1; number <= 10_000; number++) {
+ *   sum += number
+ *   if (number % 1_000 === 0) yield* giveWay()
+ * }
+ * console.log(sum) // 50005000
  * ```
  */
 export function giveWay(): Operation<void> {
@@ -180,7 +199,17 @@ export function giveWay(): Operation<void> {
  *   descriptor cannot be waited for, such as a plain file
  * @example
  * ```ts
- * yield* waitReadable(pipe.readEnd)
+ * import { execFileSync } from 'node:child_process'
+ * import { closeSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs'
+ * const path = `/tmp/gyre-fifo-${process.pid}`
+ * execFileSync('mkfifo', [path])
+ * const fifo = openSync(path, 'r+')
+ * spawnLater(1, function* () { writeSync(fifo, 'hello') })
+ * yield* waitReadable(fifo)
+ * const bytes = Buffer.alloc(5)
+ * console.log(readSync(fifo, bytes), String(bytes)) // 5 hello
+ * closeSync(fifo)
+ * unlinkSync(path)
  * ```
  */
 export function* waitReadable(descriptor: number): Coroutine<void> {
@@ -194,7 +223,15 @@ export function* waitReadable(descriptor: number): Coroutine<void> {
  * @throws GyreError as `waitReadable`
  * @example
  * ```ts
- * yield* waitWritable(pipe.writeEnd)
+ * import { execFileSync } from 'node:child_process'
+ * import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs'
+ * const path = `/tmp/gyre-fifo-${process.pid}`
+ * execFileSync('mkfifo', [path])
+ * const fifo = openSync(path, 'r+')
+ * yield* waitWritable(fifo)
+ * console.log(writeSync(fifo, 'hello')) // 5
+ * closeSync(fifo)
+ * unlinkSync(path)
  * ```
  */
 export function* waitWritable(descriptor: number): Coroutine<void> {

@@ -1,12 +1,13 @@
 /*
- * The examples of docstrings and of Markdown pages, as tests. Each `ts` block (in docstrings: after `@example`) is run as it stands, with all
- * exports of the package and of `extras` in scope, inside a task where it uses no `await`, as an async
- * function where it does. A line `console.log(…) // text` promises to print that text; a comment line
- * at the margin promises one more, unless it is a sentence with a full stop. All that is printed must be promised, in that
- * order.
+ * The examples of docstrings and of Markdown pages, as tests. Each `ts` block (in docstrings: after `@example`) is run
+ * as it stands, with the names that it is given in scope, inside a task where it uses no `await`, as an async function
+ * where it does. It may begin with imports from Node, and write `import.meta.url` as if it stood in test/docs/here.
+ * A line `console.log(…) // text` promises to print that text; a comment line at the margin promises one more, unless
+ * it is a sentence with a full stop. All that is printed must be promised, in that order.
  */
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { getBuiltinModule } from 'node:process'
 import ts from 'typescript'
 
 export interface Example {
@@ -66,16 +67,31 @@ function promisedBy(code: string): string[] {
 export async function runExample(example: Example, names: Readonly<Record<string, unknown>>): Promise<string[]> {
   const printed: string[] = []
   const print = (...values: unknown[]): void => void printed.push(values.map(String).join(' '))
-  const wrapped = usesAwait(example.code)
-    ? `return (async () => {\n${example.code}\n})()`
-    : `return run(function* () {\n${example.code}\n})`
+  const { code, imported } = withoutImports(example.code)
+  const placed = code.replaceAll('import.meta.url', JSON.stringify(HERE))
+  const wrapped = usesAwait(placed)
+    ? `return (async () => {\n${placed}\n})()`
+    : `return run(function* () {\n${placed}\n})`
   const { outputText } = ts.transpileModule(wrapped, {
     compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.None, removeComments: true },
   })
-  const scope = { ...names, console: { log: print } }
+  const scope = { ...names, ...imported, console: { log: print } }
   // eslint-disable-next-line @typescript-eslint/no-implied-eval, @typescript-eslint/no-unsafe-call -- our own docs
   await new Function(...Object.keys(scope), outputText)(...Object.values(scope))
   return printed
+}
+
+const HERE = new URL('../docs/here/example.js', import.meta.url).href
+
+/** Takes the imports off the code. @returns the rest, and what they import */
+function withoutImports(code: string): { code: string; imported: Record<string, unknown> } {
+  const imported: Record<string, unknown> = {}
+  const rest = code.replace(/^import \{ (.*?) \} from '(node:.*?)'\n/gm, (_line, names: string, module: string) => {
+    const found = getBuiltinModule(module) as unknown as Record<string, unknown>
+    for (const name of names.split(', ')) imported[name] = found[name]
+    return ''
+  })
+  return { code: rest, imported }
 }
 
 /** True where the code awaits outside of every function. */
