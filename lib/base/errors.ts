@@ -13,6 +13,7 @@ export type Blame = 'client' | 'app' | 'operator' | 'server'
 export interface ErrorRow {
   /** HTTP status of the answer; 0 where there is none. */
   readonly status: number
+  /** Whose fault it is. */
   readonly blame: Blame
   /** What it means, in one sentence. */
   readonly text: string
@@ -167,13 +168,18 @@ export type ErrorCode = keyof typeof ERRORS
  *
  * @example
  * ```ts
- * throw new GyreError('GYRE_NOT_FOUND', 'no such page')
+ * const answer = await inject(() => {
+ *   throw new GyreError('GYRE_NOT_FOUND', 'no such page')
+ * })
+ * console.log(answer.status, answer.text().trim()) // 404 404 Not Found: no such page
  * ```
  */
 export class GyreError extends Error {
+  /** The row of the errors table (docs/errors.md). */
   readonly code: ErrorCode
   /** HTTP status of the answer; 0 where there is none. */
   readonly status: number
+  /** Whose fault it is. */
   readonly blame: Blame
 
   /**

@@ -7,7 +7,9 @@ import { GyreError } from './errors.ts'
 
 /** One row of the limits table. */
 export interface LimitRow {
+  /** What holds where nobody says otherwise. */
   readonly value: number
+  /** What it is counted in. */
   readonly unit: 'bytes' | 'ms' | 'count' | 'bytes/s'
   /** Why there is a limit and why this one. */
   readonly why: string
@@ -376,7 +378,9 @@ function resolveRows(table: Readonly<Record<string, LimitRow>>, given: object): 
 
 /** A limit as it is in force. */
 export interface EffectiveLimit extends Pick<LimitRow, 'unit' | 'why'> {
+  /** Its row of the table. */
   readonly name: LimitName
+  /** What holds; Infinity where it was lifted. */
   readonly value: number
   /** Whether somebody has set it to another value than the table's. */
   readonly changed: boolean
@@ -393,11 +397,7 @@ export function effectiveLimits(limits: Limits): EffectiveLimit[] {
 /** What load balancers commonly wait before they close an idle connection, in milliseconds. */
 const BALANCER_IDLE = 60_000
 
-/**
- * Looks for limits that make each other useless.
- *
- * @returns a sentence for each, with what to do; empty where there is nothing to say
- */
+/** @returns a sentence for each limit that makes another one useless, with what to do */
 export function unsafeCombinations(limits: Limits): string[] {
   const found: string[] = []
   if (limits.keepAliveTime <= BALANCER_IDLE)

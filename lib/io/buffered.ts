@@ -46,6 +46,7 @@ export class BufferedStream implements ByteStream, Disposable {
   private start = 0
   private end = 0
 
+  /** @param stream - is used through this one from here on */
   constructor(stream: ByteStream) {
     this.stream = stream
   }

@@ -8,5 +8,6 @@ export interface Endpoint {
   readonly address: string
   /** 0 for a unix socket. */
   readonly port: number
+  /** What kind of address it is. */
   readonly family: 'IPv4' | 'IPv6' | 'unix'
 }

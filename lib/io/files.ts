@@ -14,7 +14,7 @@ import { waitOwned } from './owned.ts'
  * Reads a whole file.
  *
  * @param path - a path or a file URL
- * @param encoding - such as 'utf8', for text; bytes without it
+ * @returns its bytes; with an encoding, such as 'utf8', its text
  * @throws what `node:fs` throws, such as an error with the code ENOENT
  * @example
  * ```ts
@@ -44,11 +44,21 @@ export function writeFile(path: PathLike, data: string | Uint8Array): Coroutine<
   return abortable((signal) => waitPromise(writeWhole(path, data, { signal })))
 }
 
-/** A file that is open, made by `openFile`. */
+/**
+ * A file that is open, made by `openFile`.
+ *
+ * @example
+ * ```ts
+ * using file = yield* openFile(`/tmp/gyre-example-${process.pid}`, 'w+')
+ * yield* file.write('bread\n')
+ * yield* file.write('milk\n')
+ * console.log((yield* file.read(100, 6))?.toString().trim()) // milk
+ * ```
+ */
 export class OpenFile implements Disposable {
   private readonly handle: FileHandle
 
-  /** For `openFile` alone. */
+  /** For `openFile` alone. @internal */
   constructor(handle: FileHandle) {
     this.handle = handle
   }

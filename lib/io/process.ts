@@ -21,9 +21,11 @@ export interface ProcessOptions {
   readonly cwd?: string | URL
   /** Its environment; that of this program without it. */
   readonly env?: NodeJS.ProcessEnv
-  /** `'pipe'` without it, as for the other two. */
+  /** What it reads: `'pipe'` without it, as for the other two. */
   readonly stdin?: ProcessStream
+  /** What it writes. */
   readonly stdout?: ProcessStream
+  /** What it complains about. */
   readonly stderr?: ProcessStream
   /** How long it may take to end after SIGTERM, before SIGKILL, in milliseconds: 3 s without it. */
   readonly grace?: number
@@ -31,19 +33,31 @@ export interface ProcessOptions {
 
 /** How a process has ended: by itself with a code, or by a signal. */
 export interface ProcessEnding {
+  /** Its exit code; null where a signal ended it. */
   readonly code: number | null
+  /** The signal that ended it; null where it ended by itself. */
   readonly signal: NodeJS.Signals | null
 }
 
-/** A process that was started by `spawnProcess`. */
+/**
+ * A process that was started by `spawnProcess`.
+ *
+ * @example
+ * ```ts
+ * const sleeper = yield* spawnProcess('sleep', ['60'])
+ * console.log(sleeper.pid > 0, sleeper.ending) // true undefined
+ * console.log((yield* sleeper.stop()).signal) // SIGTERM
+ * ```
+ */
 export class Process implements Disposable {
+  /** Its number at the operating system. */
   readonly pid: number
   private readonly child: ChildProcess
   private readonly grace: number
   private readonly exit: AsyncResult<ProcessEnding>
   private readonly streams: readonly (DuplexStream | null)[]
 
-  /** For `spawnProcess` alone. */
+  /** For `spawnProcess` alone. @internal */
   constructor(child: ChildProcess, pid: number, exit: AsyncResult<ProcessEnding>, scope: Scope, grace: number) {
     this.child = child
     this.pid = pid

@@ -8,10 +8,12 @@
 import { Spot } from '../kernel/index.ts'
 import type { Task } from '../kernel/index.ts'
 
+/** A place to wait that remembers: `park(stream.readable)`. */
 export class Readiness extends Spot {
   /** True until somebody finds that it is not so. */
   ready: boolean
 
+  /** For streams alone. @internal */
   constructor(reason: string, ready: boolean) {
     super(reason)
     this.ready = ready

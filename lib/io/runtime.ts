@@ -21,7 +21,17 @@ import type { TlsOptions } from './tls.ts'
 let home: Kernel | undefined
 let homePoller: EpollPoller | undefined
 
-/** @returns the kernel of this thread; all servers and tasks of a thread share it */
+/**
+ * The kernel that `run`, `spawn` and every server of this thread use. It is made when it is first asked for.
+ *
+ * @returns the kernel, the same each time
+ * @example
+ * ```ts
+ * const nap = homeKernel().spawn(sleep(1), { name: 'nap' })
+ * console.log(nap.kernel === homeKernel(), nap.name) // true nap
+ * yield* nap
+ * ```
+ */
 export function homeKernel(): Kernel {
   if (home === undefined) {
     home = new Kernel(new NodeHost())
@@ -45,10 +55,11 @@ export function pollerOf(kernel: Kernel): EpollPoller {
  * @returns a promise of its result
  * @example
  * ```ts
- * await run(function* () {
- *   yield* sleep(10)
- *   return 'done'
+ * const answer = await run(function* () {
+ *   yield* sleep(1)
+ *   return 42
  * })
+ * console.log(answer) // 42
  * ```
  */
 export async function run<T>(work: Runnable<T>): Promise<T> {
@@ -60,11 +71,15 @@ export async function run<T>(work: Runnable<T>): Promise<T> {
  * joined it, the failure is reported on standard error.
  *
  * @param work - an operation, or a function that makes one
+ * @param options - its name, and the scope that it ends with
  * @returns the task; `yield*` or await it for its result, `cancel()` it to end it
  * @example
  * ```ts
- * const task = spawn(function* () { yield* sleep(1000); return 42 }, { name: 'answer' })
- * const answer = yield* task
+ * const task = spawn(function* () {
+ *   yield* sleep(1)
+ *   return 42
+ * }, { name: 'answer' })
+ * console.log(yield* task) // 42
  * ```
  */
 export function spawn<T>(work: Runnable<T>, options?: SpawnOptions): Task<T> {

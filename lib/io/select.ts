@@ -13,7 +13,9 @@ export type IoWish = IoKind | 'auto'
 
 /** A kind of io, and the reason for it. */
 export interface IoChoice {
+  /** The kind that serves. */
   readonly kind: IoKind
+  /** Why it is this one, in words. */
   readonly why: string
 }
 

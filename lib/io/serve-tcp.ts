@@ -42,6 +42,7 @@ export interface StreamServerCloseOptions {
 
 /** What a stream server counts. */
 export interface StreamServerStatistics {
+  /** Connections that are open. */
   readonly connections: number
   /** Connections that were ever taken in. */
   readonly accepted: number
@@ -50,7 +51,19 @@ export interface StreamServerStatistics {
 /** Serves a connection. */
 export type StreamHandler = (stream: ByteStream) => Operation<unknown>
 
-/** A server that listens, made by `serveTcp`. */
+/**
+ * A server that listens, made by `serveTcp`.
+ *
+ * @example
+ * ```ts
+ * const server = yield* serveTcp((client) => copy(client, client), { port: 0, host: '127.0.0.1' })
+ * using stream = new BufferedStream(yield* connect({ host: '127.0.0.1', port: server.address.port }))
+ * yield* stream.writeAll('hello\n')
+ * console.log(yield* stream.readLine(), server.statistics().connections) // hello 1
+ * stream.shutdown()
+ * yield* server.close({ timeout: 100 })
+ * ```
+ */
 export class StreamServer {
   /** Where it listens, with the port that the operating system chose if none was asked for. */
   readonly address: Endpoint
@@ -64,7 +77,7 @@ export class StreamServer {
   private accepted = 0
   private closing = false
 
-  /** For `serveTcp` alone. */
+  /** For `serveTcp` alone. @internal */
   constructor(listener: Listener, handler: StreamHandler, scope: Scope, options: ServeTcpOptions) {
     this.address = listener.endpoint
     this.listener = listener

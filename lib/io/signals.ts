@@ -6,7 +6,17 @@ import { GyreError } from '../base/index.ts'
 import type { Coroutine, Operation } from '../kernel/index.ts'
 import { Queue, Source } from '../sync/index.ts'
 
-/** Signals, to be waited for once by `yield*`, or one after another by `each`. Made by `waitSignal`. */
+/**
+ * Signals, to be waited for once by `yield*`, or one after another by `each`. Made by `waitSignal`.
+ *
+ * @example
+ * ```ts
+ * const reloads = waitSignal('SIGHUP')
+ * spawnLater(1, function* () { process.kill(process.pid, 'SIGHUP') })
+ * console.log((yield* reloads.next()).value) // SIGHUP
+ * yield* reloads.close()
+ * ```
+ */
 export class SignalSource extends Source<NodeJS.Signals> implements Operation<NodeJS.Signals> {
   private readonly names: readonly NodeJS.Signals[]
   /** Those that came and were not taken; each once, however often it came, as the operating system has it. */
@@ -15,7 +25,7 @@ export class SignalSource extends Source<NodeJS.Signals> implements Operation<No
   /** Holds the process: Node does not stay for a listener to a signal. */
   private hold: MessageChannel | null = null
 
-  /** For `waitSignal` alone. */
+  /** For `waitSignal` alone. @internal */
   constructor(names: readonly NodeJS.Signals[]) {
     super()
     this.names = names

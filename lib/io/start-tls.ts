@@ -26,7 +26,9 @@ export interface TlsClientOptions {
   readonly ca?: string
   /** Our own certificate, with its key, where the server wants one: paths of PEM files, or PEM. */
   readonly cert?: string
+  /** The key of that certificate. */
   readonly key?: string
+  /** What the key is encrypted with, where it is. */
   readonly passphrase?: string
   /** The protocols that we speak, the best first (ALPN, RFC 7301); `stream.tls.alpn` is what was agreed. */
   readonly alpn?: readonly string[]

@@ -37,11 +37,13 @@ export interface HangUpWatcher {
 
 /** A connection that carries bytes both ways. */
 export interface ByteStream {
+  /** What carries it. */
   readonly kind: IoKind | 'memory'
   /** Ends when there is something to read, or the peer has ended its side. */
   readonly readable: Readiness
   /** Ends when there is room to write. */
   readonly writable: Readiness
+  /** True after `close()` or `reset()` on our side. */
   readonly closed: boolean
   /** True once the peer has ended its side, even while bytes of it are unread. */
   readonly peerEnded: boolean
@@ -62,6 +64,9 @@ export interface ByteStream {
   /**
    * Reads what there is into `into[start, end)`.
    *
+   * @param into - where the bytes go
+   * @param start - the first place that is written
+   * @param end - the place behind the last
    * @returns how many bytes, `END`, or `WOULD_WAIT`
    * @throws GyreError `GYRE_PEER_GONE` when the peer has reset the connection, `GYRE_STREAM_CLOSED` after `close()`
    */
@@ -70,6 +75,9 @@ export interface ByteStream {
   /**
    * Writes of `from[start, end)` what there is room for. The bytes may be overwritten afterwards.
    *
+   * @param from - holds the bytes
+   * @param start - the first of them
+   * @param end - the place behind the last
    * @returns how many bytes were taken, or `WOULD_WAIT`
    * @throws GyreError as `tryRead`
    */
@@ -96,8 +104,21 @@ export interface ByteStream {
 /**
  * Reads what there is, waiting until there is something.
  *
+ * @param stream - of any kind
+ * @param into - where the bytes go, from its beginning on
  * @returns how many bytes; `END` (0) when the peer has ended its side
  * @throws GyreError as `tryRead`
+ * @example
+ * ```ts
+ * const echo = yield* serveTcp((client) => copy(client, client), { port: 0, host: '127.0.0.1' })
+ * const stream = yield* connect({ host: '127.0.0.1', port: echo.address.port })
+ * yield* writeAll(stream, Buffer.from('hello'))
+ * const bytes = Buffer.alloc(100)
+ * const count = yield* readSome(stream, bytes)
+ * console.log(bytes.toString('utf8', 0, count)) // hello
+ * stream.close()
+ * yield* echo.close()
+ * ```
  */
 export function* readSome(stream: ByteStream, into: Buffer): Coroutine<number> {
   for (;;) {
@@ -110,7 +131,17 @@ export function* readSome(stream: ByteStream, into: Buffer): Coroutine<number> {
 /**
  * Writes all of `bytes`, waiting for room where there is none.
  *
+ * @param stream - of any kind
+ * @param bytes - must not be changed before this has ended
  * @throws GyreError as `tryWrite`
+ * @example
+ * ```ts
+ * const cat = yield* spawnProcess('cat')
+ * yield* writeAll(cat.stdin, Buffer.from('bread and milk'))
+ * cat.stdin.shutdown()
+ * console.log(String(yield* new BufferedStream(cat.stdout).readSome())) // bread and milk
+ * yield* cat.wait()
+ * ```
  */
 export function* writeAll(stream: ByteStream, bytes: Buffer): Coroutine<void> {
   let start = 0

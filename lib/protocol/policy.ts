@@ -19,7 +19,17 @@ const METHODS: ReadonlySet<string> = new Set(
 /**
  * Checks a method. Methods are case-sensitive (RFC 9110 section 9.1).
  *
+ * @param method - as it was sent
  * @throws GyreError `GYRE_MALFORMED_HEAD`
+ * @example
+ * ```ts
+ * checkMethod('GET')
+ * try {
+ *   checkMethod('get')
+ * } catch (error) {
+ *   console.log((error as GyreError).code) // GYRE_MALFORMED_HEAD
+ * }
+ * ```
  */
 export function checkMethod(method: string): void {
   if (!METHODS.has(method)) throw new GyreError('GYRE_MALFORMED_HEAD', 'the method is none that is known')
@@ -35,8 +45,19 @@ const ABSOLUTE = /^https?:\/\/([^/?#]*)/i
 /**
  * Checks a target against its method (H4, RFC 9112 section 3.2.1 to 3.2.4), and against Host.
  *
+ * @param method - one that `checkMethod` lets pass
+ * @param target - as it was sent
  * @param host - the value of the Host field; undefined where there is none
  * @throws GyreError `GYRE_BAD_TARGET`, `GYRE_BAD_HOST`
+ * @example
+ * ```ts
+ * checkTarget('OPTIONS', '*', 'example.org')
+ * try {
+ *   checkTarget('GET', '/a b', 'example.org')
+ * } catch (error) {
+ *   console.log((error as GyreError).code) // GYRE_BAD_TARGET
+ * }
+ * ```
  */
 export function checkTarget(method: string, target: string, host: string | undefined): void {
   if (method === 'CONNECT') {
@@ -112,9 +133,19 @@ const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/
 const COMMON_HOST = /^[A-Za-z0-9\-.]+(?::(?:\d{1,4}|[1-5]\d{4}))?$/
 
 /**
- * Checks the value of Host (H2). It may be empty: a client whose target has no authority sends it so.
+ * Checks the value of Host (H2, RFC 9112 section 3.2). It may be empty: a client whose target has no authority sends it so.
  *
+ * @param host - as it was sent
  * @throws GyreError `GYRE_BAD_HOST`
+ * @example
+ * ```ts
+ * checkHost('[::1]:8080')
+ * try {
+ *   checkHost('example.org/admin')
+ * } catch (error) {
+ *   console.log((error as GyreError).code) // GYRE_BAD_HOST
+ * }
+ * ```
  */
 export function checkHost(host: string): void {
   if (!COMMON_HOST.test(host) && host !== '' && !isAuthority(host))
@@ -122,10 +153,20 @@ export function checkHost(host: string): void {
 }
 
 /**
- * Reads a Content-Length: digits and nothing else, and a number that can be counted to (H1).
+ * Reads a Content-Length: digits and nothing else, and a number that can be counted to (H1, RFC 9110 section 8.6).
  *
+ * @param text - as it was sent
  * @returns the length in bytes
  * @throws GyreError `GYRE_BAD_FRAMING`
+ * @example
+ * ```ts
+ * console.log(readLength('14')) // 14
+ * try {
+ *   readLength('+14')
+ * } catch (error) {
+ *   console.log((error as GyreError).code) // GYRE_BAD_FRAMING
+ * }
+ * ```
  */
 export function readLength(text: string): number {
   if (!/^\d+$/.test(text)) throw new GyreError('GYRE_BAD_FRAMING', 'Content-Length is not a number')
@@ -144,8 +185,7 @@ export function readLength(text: string): number {
  *   coding itself is gone then
  * @example
  * ```ts
- * variableOf('X-Request-Id') // 'HTTP_X_REQUEST_ID'
- * variableOf('X_Request_Id') // undefined
+ * console.log(variableOf('X-Request-Id'), variableOf('X_Request_Id')) // HTTP_X_REQUEST_ID undefined
  * ```
  */
 export function variableOf(name: string): string | undefined {
@@ -180,7 +220,16 @@ const NOT_IN_TRAILERS: ReadonlySet<string> = new Set(
   ).split(' '),
 )
 
-/** Whether a field of that name may stand in a trailer section. */
+/**
+ * Whether a field may stand in a trailer section (H5, RFC 9110 section 6.5.1).
+ *
+ * @param name - in any case
+ * @returns false for what is decided before the body is read
+ * @example
+ * ```ts
+ * console.log(mayTrail('Server-Timing'), mayTrail('Content-Length')) // true false
+ * ```
+ */
 export function mayTrail(name: string): boolean {
   return !NOT_IN_TRAILERS.has(name.toLowerCase())
 }

@@ -16,6 +16,7 @@ export interface ChannelStatistics {
   readonly sending: number
   /** Those who wait for somebody to send. */
   readonly receiving: number
+  /** Whether it was shut down. */
   readonly closed: boolean
 }
 

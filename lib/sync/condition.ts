@@ -13,6 +13,7 @@ import type { LockStatistics } from './lock.ts'
 export interface ConditionStatistics {
   /** Tasks that wait for a notice. */
   readonly waiting: number
+  /** What its lock counts. */
   readonly lock: LockStatistics
 }
 
@@ -36,6 +37,7 @@ export class Condition implements Holdable {
   readonly lock: Lock
   private readonly line = new Line('a notice of a condition')
 
+  /** @param lock - one of its own without it */
   constructor(lock: Lock = new Lock()) {
     this.lock = lock
   }
@@ -68,7 +70,12 @@ export class Condition implements Holdable {
     }
   }
 
-  /** Waits until `predicate` holds. It is asked now, and after each notice, with the lock held. */
+  /**
+   * Waits until something is so.
+   *
+   * @param predicate - is asked now, and after each notice, with the lock held
+   * @throws GyreError as `wait`
+   */
   *waitFor(predicate: () => boolean): Coroutine<void> {
     while (!predicate()) yield* this.wait()
   }

@@ -9,6 +9,7 @@ import type { Waitable } from './ready.ts'
 
 /** What an event counts. */
 export interface EventStatistics {
+  /** Whether the flag is set. */
   readonly set: boolean
   /** Tasks that wait. */
   readonly waiting: number
@@ -70,6 +71,7 @@ export class Event implements Waitable {
 
 /** What an async result counts. */
 export interface AsyncResultStatistics {
+  /** Whether it was set, and what to. */
   readonly state: 'pending' | 'value' | 'error'
   /** Tasks that wait. */
   readonly waiting: number

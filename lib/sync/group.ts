@@ -45,6 +45,7 @@ interface Join {
  * ```
  */
 export class TaskGroup implements Disposable {
+  /** What its tasks are called by. */
   readonly name: string
   private readonly scope: Scope | undefined
   private readonly tasks = new Set<Task>()
@@ -52,6 +53,7 @@ export class TaskGroup implements Disposable {
   private spawned = 0
   private closed = false
 
+  /** @param options - the scope that its tasks end with, and a name */
   constructor(options: GroupOptions = {}) {
     this.name = options.name ?? 'group'
     this.scope = options.scope

@@ -38,10 +38,21 @@ export function* holding<T>(holdable: Holdable, work: Runnable<T>): Coroutine<T>
   }
 }
 
-/** Something held, to be released once: by `release()`, or at the end of its block by `using`. */
+/**
+ * Something held, to be released once: by `release()`, or at the end of its block by `using`.
+ *
+ * @example
+ * ```ts
+ * const lock = new Lock()
+ * const held = yield* hold(lock)
+ * held.release()
+ * console.log(lock.held) // false
+ * ```
+ */
 export class Held implements Disposable {
   private holdable: Holdable | null
 
+  /** @param holdable - was acquired before */
   constructor(holdable: Holdable) {
     this.holdable = holdable
   }

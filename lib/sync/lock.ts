@@ -10,6 +10,7 @@ import { Line } from './line.ts'
 
 /** What a lock counts. */
 export interface LockStatistics {
+  /** Whether a task holds it. */
   readonly held: boolean
   /** The name of the task that holds it. */
   readonly owner: string | undefined

@@ -17,6 +17,7 @@ export interface EveryOptions {
 
 /** What a periodic callback counts. */
 export interface PeriodicStatistics {
+  /** Whether it was started and not stopped. */
   readonly running: boolean
   /** Rounds that were begun. */
   readonly rounds: number
@@ -26,8 +27,19 @@ export interface PeriodicStatistics {
   readonly failures: number
 }
 
-/** Repeats work; made by `every`. It is an operation that does not end by itself, or start and stop it. */
+/**
+ * Repeats work; made by `every`. It is an operation that does not end by itself, or start and stop it.
+ *
+ * @example
+ * ```ts
+ * using heart = every(1, function* () {}, { name: 'heart' })
+ * heart.start()
+ * while (heart.statistics().rounds < 2) yield* sleep(1)
+ * console.log(heart.name, heart.running) // heart true
+ * ```
+ */
 export class PeriodicCallback implements Operation<never>, Disposable {
+  /** For reports. */
   readonly name: string
   private readonly interval: number
   private readonly jitter: number
@@ -37,6 +49,14 @@ export class PeriodicCallback implements Operation<never>, Disposable {
   private skipped = 0
   private failures = 0
 
+  /**
+   * As `every` makes it.
+   *
+   * @param interval - milliseconds from one beginning to the next
+   * @param work - makes the operation of one round
+   * @param options - name and jitter
+   * @throws GyreError `GYRE_TASK_MISUSE` for an interval or a jitter out of range
+   */
   constructor(interval: number, work: () => Operation<unknown>, options: EveryOptions = {}) {
     const { name = `every ${interval} ms`, jitter = 0 } = options
     if (!(interval > 0 && interval < Infinity))
@@ -116,6 +136,7 @@ export class PeriodicCallback implements Operation<never>, Disposable {
  *
  * @param interval - milliseconds from one beginning to the next
  * @param work - makes the operation of one round
+ * @param options - name and jitter
  * @returns an operation that goes on until it is cancelled: `yield*` it, `spawn` it, or `start()` it
  * @throws GyreError `GYRE_TASK_MISUSE` for an interval or a jitter out of range
  * @example

@@ -20,6 +20,7 @@ import type { Store } from './store.ts'
 export interface QueueStatistics {
   /** Items in the queue. */
   readonly size: number
+  /** How many fit. */
   readonly capacity: number
   /** Those who wait for an item. */
   readonly getting: number
@@ -27,6 +28,7 @@ export interface QueueStatistics {
   readonly putting: number
   /** Items that were put, and for which `taskDone` was not called yet. */
   readonly unfinished: number
+  /** Whether it was shut down. */
   readonly closed: boolean
 }
 

@@ -85,6 +85,7 @@ export class Semaphore implements Holdable {
 export class BoundedSemaphore extends Semaphore {
   private readonly most: number
 
+  /** @param permits - how many there are: a whole number, 0 or more */
   constructor(permits: number) {
     super(permits)
     this.most = permits
@@ -100,6 +101,7 @@ export class BoundedSemaphore extends Semaphore {
 
 /** What a limiter counts. */
 export interface CapacityLimiterStatistics {
+  /** Tokens that there are. */
   readonly total: number
   /** Names of the tasks that have a token. */
   readonly borrowers: readonly string[]

@@ -5,7 +5,23 @@
 import { waitPromise } from '../kernel/index.ts'
 import type { Coroutine, Operation } from '../kernel/index.ts'
 
-/** Gives items one by one: a Queue, a Channel, the results of a Pool, tasks as they end. */
+/**
+ * Gives items one by one: a Queue, a Channel, the results of a Pool, tasks as they end.
+ *
+ * @example
+ * ```ts
+ * class Countdown extends Source<number> {
+ *   *next() {
+ *     const value = this.left--
+ *     return value > 0 ? { done: false as const, value } : { done: true as const, value: undefined }
+ *   }
+ *   private left = 2
+ * }
+ * yield* each(new Countdown(), function* (number) { console.log(number) })
+ * // 2
+ * // 1
+ * ```
+ */
 export abstract class Source<T> {
   /** Waits for the next item. @returns it; `done` when no more will come */
   abstract next(): Operation<IteratorResult<T, undefined>>

@@ -5,6 +5,7 @@ import { readFileSync, readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 import { describe, expect, test } from 'vitest'
+import * as kernel from '../../lib/entry/kernel.ts'
 import * as gyre from '../../lib/index.ts'
 import { examplesBelow, runExample } from '../support/examples.ts'
 
@@ -13,7 +14,7 @@ const examples = examplesBelow(room)
 
 describe('the examples of the room run, and print what they promise', () => {
   test.each(examples.map((example) => [example.name, example] as const))('%s', async (_name, example) => {
-    expect(await runExample(example, { ...gyre })).toEqual(example.promised)
+    expect(await runExample(example, { ...kernel, ...gyre })).toEqual(example.promised)
     // What a task of the example failed with, unobserved, would have set it.
     expect(process.exitCode ?? 0).toBe(0)
   })

@@ -5,6 +5,7 @@ import { readFileSync, readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 import { describe, expect, test } from 'vitest'
+import * as kernel from '../../lib/entry/kernel.ts'
 import * as gyre from '../../lib/index.ts'
 import { examplesBelow, examplesOf, examplesOfPage, runExample } from '../support/examples.ts'
 
@@ -13,7 +14,7 @@ const examples = examplesBelow(room)
 
 describe('the examples of the room run, and print what they promise', () => {
   test.each(examples.map((example) => [example.name, example] as const))('%s', async (_name, example) => {
-    expect(await runExample(example, { ...gyre })).toEqual(example.promised)
+    expect(await runExample(example, { ...kernel, ...gyre })).toEqual(example.promised)
     // What a task of the example failed with, unobserved, would have set it.
     expect(process.exitCode ?? 0).toBe(0)
   })
@@ -24,7 +25,7 @@ describe('so do those of the pages', () => {
     examplesOfPage(page, readFileSync(new URL(`../../docs/${page}.md`, import.meta.url), 'utf8')),
   )
   test.each(pages.map((example) => [example.name, example] as const))('%s', async (_name, example) => {
-    expect(await runExample(example, { ...gyre })).toEqual(example.promised)
+    expect(await runExample(example, { ...kernel, ...gyre })).toEqual(example.promised)
   })
 
   test('every name in the tables of the pages that looks like ours is exported', () => {
@@ -43,7 +44,7 @@ test('so does that of spawnLater', async () => {
   const runtime = readFileSync(new URL('../../lib/io/runtime.ts', import.meta.url), 'utf8')
   const example = examplesOf('runtime.ts', runtime).find(({ code }) => code.includes('spawnLater'))
   expect(example).toBeDefined()
-  if (example !== undefined) expect(await runExample(example, { ...gyre })).toEqual(['tea is ready'])
+  if (example !== undefined) expect(await runExample(example, { ...kernel, ...gyre })).toEqual(['tea is ready'])
 })
 
 test('each exported function and class has a docstring with an example', () => {
@@ -71,5 +72,5 @@ test('each exported function and class has a docstring with an example', () => {
 test('an example that breaks its promise is found out', async () => {
   const [example] = examplesOf('x.ts', '/**\n * @example\n * ```ts\n * console.log(1 + 1) // 3\n * ```\n */')
   expect(example?.promised).toEqual(['3'])
-  if (example !== undefined) expect(await runExample(example, { ...gyre })).toEqual(['2'])
+  if (example !== undefined) expect(await runExample(example, { ...kernel, ...gyre })).toEqual(['2'])
 })

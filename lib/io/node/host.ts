@@ -10,6 +10,18 @@ import type { Contexts, Host, Task } from '../../kernel/index.ts'
 import { tellUnobserved } from '../unobserved.ts'
 import { whenStoresAreUsed } from './async-context.ts'
 
+/**
+ * Node's own loop as the host of a kernel. `run` and `spawn` have one already.
+ *
+ * @example
+ * ```ts
+ * const host = new NodeHost()
+ * const kernel = new Kernel(host)
+ * const begun = host.now()
+ * await kernel.spawn(sleep(5))
+ * console.log(host.now() - begun >= 4) // true
+ * ```
+ */
 export class NodeHost implements Host {
   private tick: () => void = () => undefined
   private tickRequested = false
@@ -17,10 +29,12 @@ export class NodeHost implements Host {
   /** When the timer fires; Infinity while there is none. */
   private timerAt = Infinity
 
+  /** @returns milliseconds since the process began, which never go back */
   now(): number {
     return performance.now()
   }
 
+  /** @returns milliseconds since 1970, of the clock on the wall */
   wallTime(): number {
     return Date.now()
   }

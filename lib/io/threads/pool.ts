@@ -152,7 +152,16 @@ function hrefOf(module: string | URL): string {
 
 let shared: ThreadPool | undefined
 
-/** @returns the threads that `runInThread` uses: as many as the machine has processors, unless its limiter is set */
+/**
+ * The threads that `runInThread` uses: as many as the machine has processors, unless its limiter is set.
+ *
+ * @returns the pool of this thread, the same each time
+ * @example
+ * ```ts
+ * const square = (side: number): number => side * side
+ * console.log(yield* runInThread(square, 12), sharedThreads().statistics().busy) // 144 0
+ * ```
+ */
 export function sharedThreads(): ThreadPool {
   return (shared ??= new ThreadPool())
 }

@@ -5,7 +5,17 @@ import { GyreError } from '../../base/index.ts'
 import { mayTrail } from '../policy.ts'
 import type { ResponseFields } from './fields.ts'
 
-/** What comes before a chunk: its length, in hexadecimal. */
+/**
+ * What comes before a chunk: its length, in hexadecimal (RFC 9112 section 7.1).
+ *
+ * @param length - of the chunk, in bytes; 0 would be the end of the body
+ * @returns the line, with its end
+ * @example
+ * ```ts
+ * const chunk = Buffer.from('bread and milk')
+ * console.log(JSON.stringify(`${chunkHead(chunk.length)}${chunk}\r\n${LAST_CHUNK}`)) // "e\r\nbread and milk\r\n0\r\n\r\n"
+ * ```
+ */
 export function chunkHead(length: number): string {
   return `${length.toString(16)}\r\n`
 }
@@ -22,7 +32,7 @@ export const LAST_CHUNK = '0\r\n\r\n'
  * ```ts
  * const trailers = new ResponseFields()
  * trailers.set('Server-Timing', 'db;dur=53')
- * lastChunk(trailers) // '0\r\nServer-Timing: db;dur=53\r\n\r\n'
+ * console.log(JSON.stringify(lastChunk(trailers))) // "0\r\nServer-Timing: db;dur=53\r\n\r\n"
  * ```
  */
 export function lastChunk(trailers: ResponseFields): string {

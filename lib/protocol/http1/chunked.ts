@@ -58,8 +58,7 @@ const FEW = 16
  * const decoder = new ChunkedDecoder()
  * const size = input.bytes.write('2\r\nhi\r\n0\r\nX-Sum: 1\r\n\r\n')
  * decoder.decode(0, size)
- * decoder.take() // <Buffer 68 69>
- * decoder.trailers?.get('x-sum') // '1'
+ * console.log(String(decoder.take()), decoder.trailers?.get('x-sum')) // hi 1
  * ```
  */
 export class ChunkedDecoder {

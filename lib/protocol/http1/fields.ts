@@ -12,7 +12,17 @@
  */
 import { GyreError } from '../../base/index.ts'
 
-/** True where two names differ in nothing but case; both are tokens. */
+/**
+ * Whether two names of header fields are the same: they differ in nothing but case (RFC 9110 section 5.1).
+ *
+ * @param one - a name
+ * @param other - another; both are tokens
+ * @returns whether they name the same field
+ * @example
+ * ```ts
+ * console.log(sameName('ETag', 'etag'), sameName('ETag', 'Tag')) // true false
+ * ```
+ */
 export function sameName(one: string, other: string): boolean {
   if (one === other) return true
   const { length } = one
@@ -29,13 +39,27 @@ function sameLetter(one: number, other: number): boolean {
   return lower === (other | CASE_BIT) && lower >= 0x61 && lower <= 0x7a
 }
 
-/** The header fields of a request, in the order and the case in which they were sent. */
+/**
+ * The header fields of a request, in the order and the case in which they were sent.
+ *
+ * @example
+ * ```ts
+ * const fields = RequestFields.from([['Accept', 'text/html'], ['accept', 'text/plain'], ['Host', 'a']])
+ * console.log(fields.get('ACCEPT'), fields.count) // text/html, text/plain 3
+ * for (const [name, value] of fields) console.log(`${name}=${value}`)
+ * // Accept=text/html
+ * // accept=text/plain
+ * // Host=a
+ * ```
+ */
 export class RequestFields implements Iterable<[name: string, value: string]> {
   private readonly text: string
   /** Four numbers for each field: where its name begins, its length, where its value begins, its length. */
   private readonly spans: readonly number[]
 
   /**
+   * For parsers; `RequestFields.from` makes them of pairs.
+   *
    * @param text - what the spans point into
    * @param spans - four numbers for each field
    */
@@ -44,7 +68,12 @@ export class RequestFields implements Iterable<[name: string, value: string]> {
     this.spans = spans
   }
 
-  /** Makes fields of pairs, for front doors that have no head and for tests. */
+  /**
+   * Makes fields of pairs, for front doors that have no head and for tests. Nothing is checked.
+   *
+   * @param pairs - names and values, in order
+   * @returns the fields
+   */
   static from(pairs: Iterable<readonly [name: string, value: string]>): RequestFields {
     let text = ''
     const spans: number[] = []
@@ -67,7 +96,10 @@ export class RequestFields implements Iterable<[name: string, value: string]> {
    * @returns the value, several joined by `, ` (Cookie by `; `); undefined where there is none
    * @example
    * ```ts
-   * const type = request.headers.get('content-type')
+   * const answer = await inject((request, response) => {
+   *   response.text(request.headers.get('user-agent') ?? 'nobody')
+   * }, { headers: { 'User-Agent': 'a browser' } })
+   * console.log(answer.text()) // a browser
    * ```
    */
   get(name: string): string | undefined {
@@ -91,12 +123,12 @@ export class RequestFields implements Iterable<[name: string, value: string]> {
     return this.find(name, 0) >= 0
   }
 
-  /** The name of the field at an index, as it was sent. */
+  /** The name of a field, as it was sent. @param index - from 0 to below `count` */
   nameAt(index: number): string {
     return this.slice(index * 4)
   }
 
-  /** The value of the field at an index. */
+  /** The value of a field. @param index - from 0 to below `count` */
   valueAt(index: number): string {
     return this.slice(index * 4 + 2)
   }
@@ -125,6 +157,7 @@ export class RequestFields implements Iterable<[name: string, value: string]> {
     return object
   }
 
+  /** As `toObject`, for `JSON.stringify`. */
   toJSON(): Record<string, string> {
     return this.toObject()
   }
@@ -180,7 +213,22 @@ export function checkValue(name: string, value: string): string {
 /** What a header field may be set to. */
 export type FieldValue = string | number | readonly string[]
 
-/** The header fields of a response. */
+/**
+ * The header fields of a response.
+ *
+ * @example
+ * ```ts
+ * const fields = new ResponseFields()
+ * fields.set('Content-Type', 'text/plain')
+ * fields.set('content-type', 'text/html')
+ * fields.append('Set-Cookie', 'a=1')
+ * fields.append('Set-Cookie', 'b=2')
+ * for (const [name, value] of fields) console.log(`${name}: ${value}`)
+ * // content-type: text/html
+ * // Set-Cookie: a=1
+ * // Set-Cookie: b=2
+ * ```
+ */
 export class ResponseFields implements Iterable<[name: string, value: string]> {
   private readonly names: string[] = []
   private readonly values: string[] = []
@@ -193,11 +241,16 @@ export class ResponseFields implements Iterable<[name: string, value: string]> {
   /**
    * Sets a field; what was set under that name before is replaced.
    *
+   * @param name - in any case; it is sent as it is written here
    * @param value - text, a number, or a list that is sent as one line each
    * @throws GyreError `GYRE_BAD_HEADER` for a name or a value that HTTP does not allow
    * @example
    * ```ts
-   * response.headers.set('Cache-Control', 'no-store')
+   * const answer = await inject((_request, response) => {
+   *   response.headers.set('Cache-Control', 'no-store')
+   *   response.text('today')
+   * })
+   * console.log(answer.headers.get('cache-control')) // no-store
    * ```
    */
   set(name: string, value: FieldValue): void {
@@ -219,7 +272,13 @@ export class ResponseFields implements Iterable<[name: string, value: string]> {
     this.values[at] = text
   }
 
-  /** Adds a field and leaves those of the same name where they are. @throws GyreError as `set` */
+  /**
+   * Adds a field and leaves those of the same name where they are.
+   *
+   * @param name - in any case
+   * @param value - text or a number
+   * @throws GyreError as `set`
+   */
   append(name: string, value: string | number): void {
     checkName(name)
     this.values.push(checkValue(name, String(value)))
@@ -253,10 +312,12 @@ export class ResponseFields implements Iterable<[name: string, value: string]> {
     this.values.length = 0
   }
 
+  /** The name of a field, as it was set. @param index - from 0 to below `count` */
   nameAt(index: number): string {
     return this.names[index] as string
   }
 
+  /** The value of a field. @param index - from 0 to below `count` */
   valueAt(index: number): string {
     return this.values[index] as string
   }

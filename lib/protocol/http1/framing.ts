@@ -21,6 +21,7 @@ export interface FramingFields {
 
 /** How a body is framed. */
 export interface BodyFraming {
+  /** How its end is told. */
   readonly framing: Framing
   /** In bytes; 0 where it is not known or there is no body. */
   readonly length: number
@@ -30,9 +31,21 @@ const NONE: BodyFraming = { framing: 'none', length: 0 }
 const CHUNKED: BodyFraming = { framing: 'chunked', length: 0 }
 
 /**
- * Decides the framing of a request's body.
+ * Decides the framing of a request's body (RFC 9112 section 6.3).
  *
+ * @param fields - what the head says of it
+ * @returns how its end is told, and its length
  * @throws GyreError `GYRE_BAD_FRAMING`, `GYRE_UNKNOWN_CODING`
+ * @example
+ * ```ts
+ * const body = frameBody({ minor: 1, transferEncoding: undefined, contentLength: '14' })
+ * console.log(body.framing, body.length) // length 14
+ * try {
+ *   frameBody({ minor: 1, transferEncoding: 'chunked', contentLength: '14' })
+ * } catch (error) {
+ *   console.log((error as GyreError).code) // GYRE_BAD_FRAMING
+ * }
+ * ```
  */
 export function frameBody({ minor, transferEncoding, contentLength }: FramingFields): BodyFraming {
   // Steps 1 and 2 concern responses.
@@ -59,15 +72,24 @@ export function frameBody({ minor, transferEncoding, contentLength }: FramingFie
 
 /** What Connection asks for. */
 export interface ConnectionWish {
+  /** That the connection ends after the answer. */
   readonly close: boolean
+  /** That it goes on, where it would end by itself. */
   readonly keepAlive: boolean
+  /** That the field Upgrade is meant. */
   readonly upgrade: boolean
 }
 
 /**
- * Reads the Connection field: tokens in any case, between them commas, spaces and tabs.
+ * Reads the Connection field (RFC 9110 section 7.6.1): tokens in any case, between them commas, spaces and tabs.
  *
  * @param value - its lines, joined by commas
+ * @returns which of the three tokens that we know are there
+ * @example
+ * ```ts
+ * const wish = readConnection('Keep-Alive, Upgrade')
+ * console.log(wish.close, wish.keepAlive, wish.upgrade) // false true true
+ * ```
  */
 export function readConnection(value: string): ConnectionWish {
   const tokens = value.toLowerCase().split(',').map(trimWhitespace)

@@ -23,12 +23,23 @@ export interface HeadLimits extends Pick<Limits, 'headBytes' | 'targetBytes' | '
   readonly linesBetween?: boolean
 }
 
-/** A request head. */
+/**
+ * A request head.
+ *
+ * @example
+ * ```ts
+ * const head = new RequestHead('GET', '/', 1, RequestFields.from([['Host', 'a']]))
+ * console.log(head.method, head.framing, head.keepAlive) // GET none true
+ * ```
+ */
 export class RequestHead {
+  /** The method, as it was sent. */
   readonly method: string
+  /** The target, as it was sent. */
   readonly target: string
   /** The version is 1.0 or 1.1. */
   readonly minor: 0 | 1
+  /** The header fields. */
   readonly fields: RequestFields
   /** How the end of the body is told. */
   framing: Framing = 'none'
@@ -45,6 +56,14 @@ export class RequestHead {
   /** Whether the client asks for another protocol. */
   upgrade = false
 
+  /**
+   * A head without a body, for tests and for front doors that read it elsewhere.
+   *
+   * @param method - as it was sent
+   * @param target - as it was sent
+   * @param minor - 1 for HTTP/1.1
+   * @param fields - in order
+   */
   constructor(method: string, target: string, minor: 0 | 1, fields: RequestFields) {
     this.method = method
     this.target = target
@@ -72,16 +91,36 @@ export function faultAt(): number {
   return llhttp.stoppedAt()
 }
 
-/** @returns where the head ended that `parseHead` has returned */
+/**
+ * Where the head ended that `parseHead` has returned last: there the body begins, or the next head.
+ *
+ * @returns a place in `input.bytes`
+ * @example
+ * ```ts
+ * const size = input.bytes.write('GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /next', 'latin1')
+ * parseHead(0, size, { headBytes: 1_000, targetBytes: 100, fieldCount: 10, fieldBytes: 500 })
+ * console.log(input.bytes.toString('latin1', headEnd(), size)) // GET /next
+ * ```
+ */
 export function headEnd(): number {
   return end
 }
 
 /**
- * Parses one head that lies in `input.bytes[start, limit)`.
+ * Parses one head that lies in `input.bytes[start, limit)` (RFC 9112 sections 2 to 6; docs/http1.md).
  *
+ * @param start - the place of its first byte
+ * @param limit - the place behind the last byte that has come
+ * @param limits - sizes in bytes, and how many fields
  * @returns the head; undefined where it is not complete
  * @throws GyreError a refusal, with the status that it deserves
+ * @example
+ * ```ts
+ * const size = input.bytes.write('GET /a?b HTTP/1.1\r\nHost: c\r\n\r\n', 'latin1')
+ * const limits = { headBytes: 1_000, targetBytes: 100, fieldCount: 10, fieldBytes: 500 }
+ * const head = parseHead(0, size, limits)
+ * console.log(head?.method, head?.target, head?.fields.get('host')) // GET /a?b c
+ * ```
  */
 export function parseHead(start: number, limit: number, limits: HeadLimits): RequestHead | undefined {
   // No more is looked at than may be in a head, so that a head too large is refused alike however it comes.

@@ -35,13 +35,14 @@ function linesOf(fields: ResponseFields | null): string {
  *
  * @param status - 100, 102 or 103
  * @param fields - sent along, such as the Link fields of 103; null for none
+ * @returns the head, with the empty line
  * @throws GyreError `GYRE_BAD_STATUS` for another status; `GYRE_BAD_HEADER` for a field that frames a body or concerns
  *   the connection
  * @example
  * ```ts
  * const fields = new ResponseFields()
  * fields.append('Link', '</style.css>; rel=preload; as=style')
- * interimHead(103, fields)
+ * console.log(interimHead(103, fields).split('\r\n')[0]) // HTTP/1.1 103 Early Hints
  * ```
  */
 export function interimHead(status: number, fields: ResponseFields | null): string {
@@ -59,11 +60,13 @@ const PROTOCOL = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:\/[!#$%&'*+\-.^_`|~0-9A-Za-z]+
  *
  * @param protocol - such as `websocket`
  * @param fields - sent along, such as `Sec-WebSocket-Accept`; null for none
+ * @returns the head, with the empty line
  * @throws GyreError `GYRE_BAD_HEADER` for what is no name of a protocol, and for a field that frames a body or
  *   concerns the connection
  * @example
  * ```ts
- * upgradeHead('websocket', fields)
+ * console.log(upgradeHead('websocket', null).trim().split('\r\n').join(' | '))
+ * // HTTP/1.1 101 Switching Protocols | Connection: upgrade | Upgrade: websocket
  * ```
  */
 export function upgradeHead(protocol: string, fields: ResponseFields | null): string {
@@ -83,10 +86,12 @@ const HIGHEST_SUCCESS = 299
  * @param status - from 200 to 299
  * @param fields - sent along; null for none
  * @param date - the line of the Date field
+ * @returns the head, with the empty line
  * @throws GyreError `GYRE_BAD_STATUS`; `GYRE_BAD_HEADER` for a field that frames a body or concerns the connection
  * @example
  * ```ts
- * connectHead(200, null, dateLine(time))
+ * const head = connectHead(200, null, dateLine(784_111_777_000))
+ * console.log(head.trim().split('\r\n').join(' | ')) // HTTP/1.1 200 OK | Date: Sun, 06 Nov 1994 08:49:37 GMT
  * ```
  */
 export function connectHead(status: number, fields: ResponseFields | null, date: string): string {

@@ -13,6 +13,19 @@ import { OK, PAUSED, PieceParser, input, skimmedTarget } from './llhttp.ts'
 
 const FIRST_SIZE = 512
 
+/**
+ * A head that comes in pieces. One object serves for one head.
+ *
+ * @example
+ * ```ts
+ * const limits = { headBytes: 1_000, targetBytes: 100, fieldCount: 10, fieldBytes: 500 }
+ * const partial = new PartialHead()
+ * for (const piece of ['GET / HT', 'TP/1.1\r\nHo', 'st: a\r\n\r\n'])
+ *   if (partial.push(0, input.bytes.write(piece, 'latin1'), limits) !== undefined)
+ *     console.log(partial.take(limits).fields.get('host')) // a
+ * partial.release()
+ * ```
+ */
 export class PartialHead {
   private readonly parser = new PieceParser()
   private bytes: Buffer = Buffer.allocUnsafe(FIRST_SIZE)
@@ -23,6 +36,9 @@ export class PartialHead {
   /**
    * Takes the next bytes of the head, which lie in `input.bytes[start, end)`.
    *
+   * @param start - the place of the first of them
+   * @param end - the place behind the last
+   * @param limits - sizes in bytes, and how many fields
    * @returns how many of them belong to the head, once it is complete; undefined while it is not
    * @throws GyreError a refusal
    */
@@ -46,7 +62,13 @@ export class PartialHead {
     throw refusal(result, this.parser.reason)
   }
 
-  /** Parses the complete head. The input area is written over. @throws GyreError a refusal */
+  /**
+   * Parses the complete head. The input area is written over.
+   *
+   * @param limits - sizes in bytes, and how many fields
+   * @returns the head
+   * @throws GyreError a refusal
+   */
   take(limits: HeadLimits): RequestHead {
     this.bytes.copy(input.bytes, 0, 0, this.size)
     const head = parseHead(0, this.size, limits)

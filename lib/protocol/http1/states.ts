@@ -37,7 +37,18 @@ export const CONNECTION_STATES: Readonly<Record<ConnectionState, Row>> = {
   closed: {},
 }
 
-/** @returns the state that an event leads to */
+/**
+ * The state of a connection after an event.
+ *
+ * @param state - the state before
+ * @param event - what has happened
+ * @returns the state that the event leads to
+ * @throws GyreError `GYRE_TASK_MISUSE` for an event that the state does not know: a fault of the caller
+ * @example
+ * ```ts
+ * console.log(nextState('idle', 'headRead'), nextState('handling', 'answered')) // handling idle
+ * ```
+ */
 export function nextState(state: ConnectionState, event: ConnectionEvent): ConnectionState {
   const next = CONNECTION_STATES[state][event]
   if (next === undefined) throw new GyreError('GYRE_TASK_MISUSE', `a connection that is ${state} cannot take ${event}`)

@@ -19,7 +19,16 @@ const REASONS: Readonly<Record<number, string>> = {
   508: 'Loop Detected', 510: 'Not Extended', 511: 'Network Authentication Required',
 } // prettier-ignore
 
-/** @returns the reason phrase; empty for a code that has none, which HTTP allows */
+/**
+ * The usual reason phrase of a status (RFC 9110 section 15, and the registry at IANA).
+ *
+ * @param status - a status code
+ * @returns the phrase; empty for a code that has none, which HTTP allows
+ * @example
+ * ```ts
+ * console.log(reasonOf(404)) // Not Found
+ * ```
+ */
 export function reasonOf(status: number): string {
   return REASONS[status] ?? ''
 }

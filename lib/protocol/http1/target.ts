@@ -4,17 +4,21 @@
 
 /** A target's two parts, percent-encoded as they were sent. */
 export interface TargetParts {
+  /** The path, with its first slash; `*` for the server as a whole. */
   readonly path: string
   /** What follows the first `?`; empty where there is none. */
   readonly query: string
 }
 
 /**
- * Cuts a target into path and query. Of an absolute form, scheme and authority are left out.
+ * Cuts a target into path and query (RFC 9112 section 3.2). Of an absolute form, scheme and authority are left out.
  *
+ * @param target - as it was sent
+ * @returns its two parts
  * @example
  * ```ts
- * splitTarget('/a/b?c=d') // { path: '/a/b', query: 'c=d' }
+ * const { path, query } = splitTarget('/a/b?c=d')
+ * console.log(path, query) // /a/b c=d
  * ```
  */
 export function splitTarget(target: string): TargetParts {

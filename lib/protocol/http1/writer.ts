@@ -14,9 +14,11 @@ export type ResponseFraming = 'none' | 'length' | 'chunked' | 'close'
 
 /** What a head is made of. */
 export interface ResponsePlan {
+  /** The method of the request. */
   readonly method: string
   /** Version of the request: 1 for HTTP/1.1. */
   readonly minor: 0 | 1
+  /** The status, from 200 to 599. */
   readonly status: number
   /** The reason phrase, where it is not the usual one. */
   readonly reason?: string | undefined
@@ -34,8 +36,11 @@ export interface ResponsePlan {
 
 /** A head, and what it means for what follows. */
 export interface PlannedHead {
+  /** What is sent, with the empty line. */
   readonly text: string
+  /** The status that it has. */
   readonly status: number
+  /** How the end of the body is told. */
   readonly framing: ResponseFraming
   /** Whether bytes of a body follow the head. */
   readonly hasBody: boolean
@@ -88,14 +93,33 @@ function checkStatus(status: number): void {
  * The head of the answer that most requests get: a known length, no field but Content-Type, HTTP/1.1,
  * and the connection goes on.
  *
+ * @param status - one that has a body (`isBodiless`)
  * @param contentType - without line end; not empty
+ * @param length - of the body, in bytes
+ * @param date - the line of the Date field, with its end
+ * @returns the head, with the empty line
+ * @throws GyreError `GYRE_BAD_HEADER` for a Content-Type that would break a line
+ * @example
+ * ```ts
+ * const head = plainHead(200, 'text/plain', 5, dateLine(784_111_777_000))
+ * console.log(head.split('\r\n')[3]) // Content-Length: 5
+ * ```
  */
 export function plainHead(status: number, contentType: string, length: number, date: string): string {
   const type = checkedText('Content-Type', contentType)
   return `${statusLine(status, undefined)}${date}Content-Type: ${type}\r\nContent-Length: ${length}\r\n\r\n`
 }
 
-/** True where a status has no body by definition, and `plainHead` will not do. */
+/**
+ * Whether a status has no body by definition (RFC 9110 section 6.4.1), so that `plainHead` will not do.
+ *
+ * @param status - a status code
+ * @returns true for 1xx, 204, 205 and 304
+ * @example
+ * ```ts
+ * console.log(isBodiless(304), isBodiless(404)) // true false
+ * ```
+ */
 export function isBodiless(status: number): boolean {
   return status === NO_CONTENT || status === NOT_MODIFIED || status === RESET_CONTENT || status < LOWEST_STATUS
 }
@@ -103,8 +127,18 @@ export function isBodiless(status: number): boolean {
 /**
  * Makes the head of a response.
  *
- * @throws GyreError `GYRE_BAD_STATUS`; `GYRE_BAD_HEADER` where the handler frames the body by itself
- *   and in a way that cannot be kept, or where its reason phrase or Content-Type would break a line; `GYRE_LENGTH_MISMATCH` where its Content-Length is not the length of its body
+ * @param plan - what is known of the request and of the answer
+ * @returns the head, and what it means for what follows
+ * @throws GyreError `GYRE_BAD_STATUS`; `GYRE_BAD_HEADER` where the handler frames the body by itself and in a way that
+ *   cannot be kept, or where its reason phrase or Content-Type would break a line; `GYRE_LENGTH_MISMATCH` where its
+ *   Content-Length is not the length of its body
+ * @example
+ * ```ts
+ * const date = dateLine(784_111_777_000)
+ * const plan = { method: 'GET', minor: 1, status: 200, fields: null, contentType: 'text/plain' } as const
+ * const head = responseHead({ ...plan, length: undefined, keepAlive: true, date })
+ * console.log(head.framing, head.hasBody, head.keepAlive) // chunked true true
+ * ```
  */
 export function responseHead(plan: ResponsePlan): PlannedHead {
   const { status, method, minor, fields } = plan
