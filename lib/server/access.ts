@@ -17,9 +17,14 @@ export type AccessOption = 'combined' | 'json' | AccessWriter
  * A record as a line of the Combined Log Format of Apache and nginx, without line end. Behind it stand the
  * duration in milliseconds and the outcome, which that format does not know; tools overlook what follows.
  *
+ * @param record - what became of a request
+ * @returns the line, in which what a client has sent is escaped (CVE-2020-7694)
  * @example
  * ```ts
- * createServer({ access: (record) => file.write(`${combinedLine(record)}\n`) }, handler)
+ * const lines: string[] = []
+ * const access = (record: AccessRecord): void => void lines.push(combinedLine(record))
+ * await inject((_request, response) => response.text('hi'), { path: '/a?b' }, { server: { access } })
+ * console.log(/"(.*?)" (\d+) (\d+)/.exec(lines[0] ?? '')?.[0]) // "GET /a?b HTTP/1.1" 200 2
  * ```
  */
 export function combinedLine(record: AccessRecord): string {
@@ -33,7 +38,20 @@ export function combinedLine(record: AccessRecord): string {
   return `${address} - - [${logTime(record.time)}] "${line}" ${status} ${bytesOut} "${referer}" "${agent}" ${duration.toFixed(1)} ${end}`
 }
 
-/** A record as one line of JSON, without line end. */
+/**
+ * A record as one line of JSON, without line end. Times are in milliseconds, `time` as RFC 3339 has it.
+ *
+ * @param record - what became of a request
+ * @returns the line
+ * @example
+ * ```ts
+ * const lines: string[] = []
+ * const access = (record: AccessRecord): void => void lines.push(jsonLine(record))
+ * await inject((_request, response) => response.text('hi'), {}, { server: { access } })
+ * const { method, status, outcome } = JSON.parse(lines[0] ?? '')
+ * console.log(method, status, outcome) // GET 200 ok
+ * ```
+ */
 export function jsonLine(record: AccessRecord): string {
   const { remote, headers, time, duration, clientTime, ...rest } = record
   const line = JSON.stringify({

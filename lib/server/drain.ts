@@ -16,8 +16,11 @@ import type { Outcome, Phase } from './record.ts'
 
 /** A request that has not ended. */
 export interface RunningRequest {
+  /** Its method. */
   readonly method: string
+  /** Its target, as it was sent. */
   readonly target: string
+  /** The client's end of the connection. */
   readonly remote: Endpoint
   /** What it is waiting for. */
   readonly phase: Phase

@@ -18,8 +18,9 @@ export type HandlerResult = Operation<unknown> | PromiseLike<unknown> | undefine
  * @example
  * ```ts
  * const handler: Handler = function* (request, response) {
- *   response.text(`hello ${request.path}\n`)
+ *   response.text(`hello ${request.path}`)
  * }
+ * console.log((await inject(handler, { path: '/ada' })).text()) // hello /ada
  * ```
  */
 // A handler that returns nothing is void to TypeScript, not undefined.
@@ -52,7 +53,17 @@ export function finish(result: ReturnType<Handler>): Operation<unknown> {
 
 const SERVER_ERROR = 500
 
-/** An error that becomes an answer: throw it from a handler. */
+/**
+ * An error that becomes an answer: throw it from a handler.
+ *
+ * @example
+ * ```ts
+ * const answer = await inject((request) => {
+ *   throw new HttpError(404, `there is no page ${request.path}`)
+ * }, { path: '/old' })
+ * console.log(answer.status, answer.text().trim()) // 404 404 Not Found: there is no page /old
+ * ```
+ */
 export class HttpError extends Error {
   /** The status of the answer. */
   readonly status: number
@@ -62,10 +73,7 @@ export class HttpError extends Error {
   /**
    * @param status - from 400 to 599
    * @param message - is shown to the client where the status is below 500
-   * @example
-   * ```ts
-   * if (page === undefined) throw new HttpError(404, 'no such page')
-   * ```
+   * @param options - such as the `cause`
    */
   constructor(status: number, message: string, options?: ErrorOptions) {
     super(message, options)

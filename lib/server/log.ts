@@ -10,6 +10,7 @@ export interface LogEvent {
   readonly code: string
   /** The status of the answer; 0 where there was none. */
   readonly status: number
+  /** Whose fault it is. */
   readonly blame: Blame
   /** What happened, in words, free of control characters. */
   readonly reason: string

@@ -51,6 +51,7 @@ export interface AccessRecord {
   readonly time: number
   /** From its head to its end, in milliseconds. */
   readonly duration: number
+  /** The client's end of the connection. */
   readonly remote: Endpoint
   /** Empty where no head was read; so is the target. */
   readonly method: string
@@ -62,13 +63,15 @@ export interface AccessRecord {
   readonly headers: RequestFields | null
   /** The status that was sent; 0 where none was. */
   readonly status: number
-  /** Bytes of the request's body that came, and of the answer's body that were sent. */
+  /** Bytes of the request's body that came. */
   readonly bytesIn: number
+  /** Bytes of the answer's body that were sent. */
   readonly bytesOut: number
   /** How long the client was waited for, in milliseconds: for its body, and to read the answer. */
   readonly clientTime: number
   /** What it took of the loop; null where the option `accounting` is off. */
   readonly loop: LoopShare | null
+  /** How it has ended. */
   readonly outcome: Outcome
   /** Where it was when it ended otherwise than `ok`. */
   readonly phase: Phase | null

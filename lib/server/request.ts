@@ -37,7 +37,18 @@ export interface RequestDoor extends RequestOrigin {
   afterwards(work: Operation<unknown> | PromiseLike<unknown>): void
 }
 
-/** One request. */
+/**
+ * One request.
+ *
+ * @example
+ * ```ts
+ * const answer = await inject(function* (request, response) {
+ *   const { method, path, query, headers } = request
+ *   response.text(`${method} ${path} ${query} ${headers.get('content-type')} ${yield* request.text()}`)
+ * }, { method: 'POST', path: '/notes?draft', headers: { 'Content-Type': 'text/plain' }, body: 'bread' })
+ * console.log(answer.text()) // POST /notes draft text/plain bread
+ * ```
+ */
 export class Request {
   /** The method, such as `GET`; methods are case-sensitive (RFC 9110 section 9.1). */
   readonly method: string
@@ -58,6 +69,7 @@ export class Request {
   private abort: AbortController | null = null
   private gone = false
 
+  /** For front doors alone. @internal */
   constructor(facts: RequestFacts, door: RequestDoor, source: BodySource, bodyLimit: number) {
     this.method = facts.method
     this.target = facts.target
@@ -149,7 +161,13 @@ export class Request {
    * @throws GyreError `GYRE_BODY_TOO_LARGE`, `GYRE_BODY_TRUNCATED`, `GYRE_BODY_TIMEOUT`, `GYRE_MALFORMED_BODY`
    * @example
    * ```ts
-   * for (let chunk; (chunk = yield* request.read()) !== null; ) hash.update(chunk)
+   * import { createHash } from 'node:crypto'
+   * const answer = await inject(function* (request, response) {
+   *   const hash = createHash('sha256')
+   *   for (let chunk; (chunk = yield* request.read()) !== null; ) hash.update(chunk)
+   *   response.text(hash.digest('hex').slice(0, 8))
+   * }, { method: 'PUT', body: 'bread and milk' })
+   * console.log(answer.text()) // 27cf59c7
    * ```
    */
   read(): Awaitable<Buffer | null> {
@@ -166,12 +184,17 @@ export class Request {
     return new ReadBytes(this.body)
   }
 
-  /** Reads the whole body as UTF-8. @throws GyreError as `bytes` */
+  /** Reads the whole body as UTF-8. @returns its text @throws GyreError as `bytes` */
   text(): Awaitable<string> {
     return new ReadText(this.body)
   }
 
-  /** Reads the whole body as JSON. @throws GyreError as `bytes`; `GYRE_BODY_NOT_JSON` */
+  /**
+   * Reads the whole body as JSON.
+   *
+   * @returns the value, which may be of any shape: check it
+   * @throws GyreError as `bytes`; `GYRE_BODY_NOT_JSON`
+   */
   json(): Awaitable<unknown> {
     return new ReadJson(this.body)
   }
@@ -208,7 +231,7 @@ export class Request {
     this.door.afterwards(work)
   }
 
-  /** Tells the signal, if there is one. For front doors. */
+  /** Tells the signal, if there is one. For front doors. @internal */
   breakOff(): void {
     this.gone = true
     this.abort?.abort()

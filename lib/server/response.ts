@@ -46,7 +46,18 @@ const JSON_TYPE = 'application/json'
 const OK = 200
 const FOUND = 302
 
-/** One response. */
+/**
+ * One response.
+ *
+ * @example
+ * ```ts
+ * const answer = await inject((_request, response) => {
+ *   response.headers.set('Location', '/notes/1')
+ *   response.json({ id: 1 }, 201)
+ * })
+ * console.log(answer.status, answer.headers.get('location'), answer.text()) // 201 /notes/1 {"id":1}
+ * ```
+ */
 export class Response {
   /** The status code, from 200 to 599. */
   status: number = OK
@@ -54,14 +65,15 @@ export class Response {
   reason: string | undefined = undefined
   /** `started` once the head is sent, `ended` once nothing may be added. */
   stage: ResponseStage = 'open'
-  /** The body of an answer in one piece, or the last piece of a stream. For front doors. */
+  /** The body of an answer in one piece, or the last piece of a stream. For front doors. @internal */
   payload: Payload = ''
-  /** The Content-Type, where the handler has not set that field itself. For front doors. */
+  /** The Content-Type, where the handler has not set that field itself. For front doors. @internal */
   contentType = ''
   private readonly sink: ResponseSink
   private fields: ResponseFields | null = null
   private trailerFields: ResponseFields | null = null
 
+  /** For front doors alone. @internal */
   constructor(sink: ResponseSink) {
     this.sink = sink
   }
@@ -72,7 +84,7 @@ export class Response {
     return this.fields
   }
 
-  /** The header fields, where the handler has set any. For front doors. */
+  /** The header fields, where the handler has set any. For front doors. @internal */
   get ownHeaders(): ResponseFields | null {
     return this.fields
   }
@@ -86,29 +98,53 @@ export class Response {
     return this.trailerFields
   }
 
-  /** The trailer fields, where the handler has set any. For front doors. */
+  /** The trailer fields, where the handler has set any. For front doors. @internal */
   get ownTrailers(): ResponseFields | null {
     return this.trailerFields
   }
 
-  /** Answers with text. @param status - 200 without it */
+  /**
+   * Answers with text.
+   *
+   * @param text - sent as UTF-8, as `text/plain` unless Content-Type is set
+   * @param status - 200 without it
+   * @throws GyreError `GYRE_RESPONSE_STARTED`, `GYRE_RESPONSE_ENDED`, `GYRE_BAD_PAYLOAD`
+   */
   text(text: string, status?: number): void {
     this.answer(text, TEXT, status)
   }
 
-  /** Answers with a page. @param status - 200 without it */
+  /**
+   * Answers with a page.
+   *
+   * @param markup - sent as UTF-8, as `text/html` unless Content-Type is set
+   * @param status - 200 without it
+   * @throws GyreError as `text`
+   */
   html(markup: string, status?: number): void {
     this.answer(markup, HTML, status)
   }
 
-  /** Answers with a value as JSON. @param status - 200 without it */
+  /**
+   * Answers with a value as JSON.
+   *
+   * @param value - what `JSON.stringify` takes
+   * @param status - 200 without it
+   * @throws GyreError as `text`; TypeError for what JSON does not have
+   */
   json(value: unknown, status?: number): void {
     const text = JSON.stringify(value) as string | undefined
     if (text === undefined) throw new TypeError(`response.json() cannot send ${typeof value}: JSON has no such value`)
     this.answer(text, JSON_TYPE, status)
   }
 
-  /** Answers with bytes, as `application/octet-stream` unless Content-Type is set. @param status - 200 without it */
+  /**
+   * Answers with bytes, as `application/octet-stream` unless Content-Type is set.
+   *
+   * @param bytes - must not be changed afterwards
+   * @param status - 200 without it
+   * @throws GyreError as `text`
+   */
   bytes(bytes: Uint8Array, status?: number): void {
     this.answer(bytes, 'application/octet-stream', status)
   }
@@ -118,6 +154,7 @@ export class Response {
    *
    * @param location - a URI reference (RFC 9110 section 10.2.2)
    * @param status - 302 without it; 301, 303, 307 and 308 are the others
+   * @throws GyreError as `text`; `GYRE_BAD_HEADER`
    */
   redirect(location: string, status: number = FOUND): void {
     this.headers.set('Location', location)
@@ -128,10 +165,14 @@ export class Response {
    * Sends a chunk of the body, and waits until the connection has taken it. `yield*` or await it: by
    * itself the call does nothing.
    *
+   * @param chunk - text, sent as UTF-8, or bytes
    * @throws GyreError `GYRE_PEER_GONE`, `GYRE_RESPONSE_ENDED`, `GYRE_LENGTH_MISMATCH`
    * @example
    * ```ts
-   * for (const line of lines) yield* response.write(`${line}\n`)
+   * const answer = await inject(function* (_request, response) {
+   *   for (const name of ['ada', 'bob']) yield* response.write(`${name} `)
+   * })
+   * console.log(answer.text(), answer.headers.get('transfer-encoding')) // ada bob  chunked
    * ```
    */
   write(chunk: Payload): Awaitable<void> {
@@ -161,11 +202,16 @@ export class Response {
    * Sends an interim answer before the final one: 103 with `Link` fields lets a browser fetch what the page
    * will need. `yield*` or await it. An HTTP/1.0 client is sent nothing (RFC 9110 section 15.2).
    *
+   * @param status - 103, or 102
    * @param fields - header fields of the interim answer alone
    * @throws GyreError `GYRE_RESPONSE_STARTED` once the final head is sent; `GYRE_BAD_HEADER`
    * @example
    * ```ts
-   * yield* response.interim(103, { Link: '</style.css>; rel=preload; as=style' })
+   * const answer = await inject(function* (_request, response) {
+   *   yield* response.interim(103, { Link: '</style.css>; rel=preload; as=style' })
+   *   response.html('<link rel=stylesheet href=style.css>')
+   * })
+   * console.log(answer.interim.map(({ status }) => status), answer.status) // 103 200
    * ```
    */
   interim(status: InterimStatus, fields: Readonly<Record<string, FieldValue>> = {}): Awaitable<void> {
@@ -186,8 +232,18 @@ export class Response {
    * @throws GyreError `GYRE_NO_UPGRADE` (426) where the client has not asked for it; `GYRE_RESPONSE_STARTED`
    * @example
    * ```ts
-   * const stream = yield* response.upgrade('echo')
-   * yield* copy(stream, stream)
+   * const server = createServer(function* (_request, response) {
+   *   const stream = yield* response.upgrade('echo')
+   *   yield* copy(stream, stream)
+   * })
+   * const [client, serverEnd] = memoryPair()
+   * server.serve(serverEnd)
+   * const stream = new BufferedStream(client)
+   * yield* stream.writeAll('GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\nhello\n')
+   * console.log(String(yield* stream.readUntil('\r\n')).trim()) // HTTP/1.1 101 Switching Protocols
+   * yield* stream.readUntil('\r\n\r\n')
+   * console.log(yield* stream.readLine()) // hello
+   * stream.close()
    * ```
    * @see RFC 9110 section 7.8
    */
@@ -198,6 +254,9 @@ export class Response {
   /**
    * Ends the response, with a last chunk if there is one. Returning from the handler does the same
    * without one. Never blocks: the chunk leaves when the handler has returned.
+   *
+   * @param chunk - text, sent as UTF-8, or bytes
+   * @throws GyreError `GYRE_RESPONSE_ENDED`, `GYRE_BAD_PAYLOAD`
    */
   end(chunk: Payload = ''): void {
     mustBePayload(chunk)
@@ -206,19 +265,19 @@ export class Response {
     this.stage = 'ended'
   }
 
-  /** Leaves the answer to a dialect whose own classes write it. For dialects. @throws GyreError as `mustBeOpen` */
+  /** @internal Leaves the answer to a dialect whose own classes write it. @throws GyreError as `mustBeOpen` */
   takeOver(): Takeover {
     this.mustBeOpen()
     this.stage = 'ended'
     return this.sink.takeOver()
   }
 
-  /** @throws GyreError `GYRE_RESPONSE_ENDED` once nothing may be added */
+  /** @internal @throws GyreError `GYRE_RESPONSE_ENDED` once nothing may be added */
   mustNotBeEnded(): void {
     if (this.stage === 'ended') throw new GyreError('GYRE_RESPONSE_ENDED')
   }
 
-  /** @throws GyreError once the head is sent, or the answer is made */
+  /** @internal @throws GyreError once the head is sent, or the answer is made */
   mustBeOpen(): void {
     if (this.stage === 'open') return
     this.mustNotBeEnded()

@@ -3,7 +3,7 @@
  */
 import { GyreError, SIZES, describeError, effectiveLimits, resolveLimits, unsafeCombinations } from '../base/index.ts'
 import type { EffectiveLimit, Limits } from '../base/index.ts'
-import { chooseIo, homeKernel } from '../io/index.ts'
+import { chooseIo } from '../io/index.ts'
 import type { ByteStream, Endpoint, IoChoice, Listener } from '../io/index.ts'
 import { ParkingLot, Scope } from '../kernel/index.ts'
 import type { Coroutine, Kernel, Operation, Task } from '../kernel/index.ts'
@@ -53,18 +53,29 @@ export interface ServerStatistics extends Counts {
 /** Unready it still takes connections, closing it does not. */
 type Phase = 'open' | 'unready' | 'closing' | 'closed'
 
-/** Serves HTTP/1.1. Made by `createServer`. */
+/**
+ * Serves HTTP/1.1. Made by `createServer`.
+ *
+ * @example
+ * ```ts
+ * const server = createServer((_request, response) => response.text('hello'))
+ * console.log((await inject(server)).text(), server.statistics().outcomes.ok) // hello 1
+ * ```
+ */
 export class Server implements ServerContext {
+  /** Runs the server's tasks. */
   readonly kernel: Kernel
+  /** The limits in force. */
   readonly limit: Limits
-  readonly handler: Handler
-  readonly connect: Handler | null
-  readonly cancelOnDisconnect: boolean
-  readonly manners: Manners | null
-  readonly accounting: boolean
-  readonly tally: Tally = new Tally()
-  readonly budget: OutputBudget
-  readonly noBody: NoBody
+  /** @internal */ readonly handler: Handler
+  /** @internal */ readonly connect: Handler | null
+  /** @internal */ readonly cancelOnDisconnect: boolean
+  /** @internal */ readonly manners: Manners | null
+  /** @internal */ readonly accounting: boolean
+  /** @internal */ readonly tally: Tally = new Tally()
+  /** @internal */ readonly budget: OutputBudget
+  /** @internal */ readonly afterwork: Afterwork
+  /** @internal */ readonly noBody: NoBody
   private readonly io: IoChoice
   private readonly log: Logger
   private readonly access: AccessWriter | null
@@ -76,7 +87,6 @@ export class Server implements ServerContext {
   /** All connections: cancelling it ends what a drain could not wait for. */
   private readonly scope: Scope
   private readonly empty = new ParkingLot('the last connection')
-  readonly afterwork: Afterwork
   private phase: Phase = 'open'
   private ending: Task<CloseReport> | null = null
   /** The line of the Date field, and until when it is good. */
@@ -84,7 +94,9 @@ export class Server implements ServerContext {
   private dateUntil = -Infinity
 
   /**
-   * @param kernel - runs the server; the thread's own, except in tests
+   * `createServer` makes one on the kernel of the thread.
+   *
+   * @param kernel - runs the server
    * @param manners - those of a dialect, where one serves all connections
    */
   constructor(kernel: Kernel, options: ServerOptions, handler: Handler, manners: Manners | null = null) {
@@ -165,8 +177,10 @@ export class Server implements ServerContext {
    *   `GYRE_ADDRESS_UNKNOWN`, `GYRE_NO_SOCKET`, `GYRE_IO_UNAVAILABLE` or `GYRE_TLS_CERTIFICATE` through the task
    * @example
    * ```ts
-   * const { url } = await server.listen({ port: 8080 })
-   * await server.listen({ port: 8443, tls: { cert: 'site.pem', key: 'site.key' } })
+   * const server = createServer((_request, response) => response.text('hello'))
+   * const { url } = await server.listen({ port: 0, host: '127.0.0.1' }) // any port that is free
+   * console.log(await (await fetch(url)).text()) // hello
+   * await server.close()
    * ```
    */
   listen(options: ListenOptions = optionsFromEnvironment()): Task<ServerAddress> {
@@ -183,19 +197,22 @@ export class Server implements ServerContext {
    * @throws GyreError `GYRE_TLS_CERTIFICATE` through the task: then nothing has changed, and the old ones go on
    * @example
    * ```ts
-   * process.on('SIGHUP', () => server.reloadTls())
+   * const server = createServer((_request, response) => response.text('hello'))
+   * const reload = (): void => void server.reloadTls()
+   * process.on('SIGHUP', reload)
+   * process.off('SIGHUP', reload)
    * ```
    */
   reloadTls(): Task<void> {
     return this.kernel.spawn(reloadCertificates(this.entrance.listeners), { name: 'reload certificates' })
   }
 
-  /** Takes connections from a listener that was opened elsewhere, until it is closed. */
+  /** @internal Takes connections from a listener that was opened elsewhere, until it is closed. */
   takeFrom(listener: Listener): void {
     this.entrance.takeFrom(listener)
   }
 
-  /** Serves a connection that was accepted elsewhere. */
+  /** Serves a connection that was accepted elsewhere. @param stream - is the server's from here on */
   serve(stream: ByteStream): void {
     if (this.phase === 'closing' || this.phase === 'closed') stream.close()
     else this.welcome(stream)
@@ -219,7 +236,9 @@ export class Server implements ServerContext {
    * @returns a task that ends with the last connection, with a report of what became of it all
    * @example
    * ```ts
-   * const { outcomes, cut } = await server.close()
+   * const server = createServer((_request, response) => response.text('hello'))
+   * const { running, cut } = await server.close()
+   * console.log(running, cut.length, server.ready) // 0 0 false
    * ```
    */
   close(): Task<CloseReport> {
@@ -234,7 +253,10 @@ export class Server implements ServerContext {
    * @returns a task that ends with the report of `close`
    * @example
    * ```ts
-   * server.closeOnSignals().then((report) => console.log('closed', report))
+   * const server = createServer((_request, response) => response.text('hello'))
+   * const closed = server.closeOnSignals(['SIGUSR2'])
+   * setTimeout(() => process.kill(process.pid, 'SIGUSR2'), 10)
+   * console.log((await closed).running) // 0
    * ```
    */
   closeOnSignals(signals: readonly NodeJS.Signals[] = CLOSE_SIGNALS): Task<CloseReport> {
@@ -259,7 +281,9 @@ export class Server implements ServerContext {
    *
    * @example
    * ```ts
-   * console.table(server.limits())
+   * const server = createServer({ limits: { bodyBytes: 5_000 } }, () => {})
+   * const [changed] = server.limits().filter((limit) => limit.changed)
+   * console.log(changed?.name, changed?.value, changed?.unit) // bodyBytes 5000 bytes
    * ```
    */
   limits(): EffectiveLimit[] {
@@ -283,7 +307,7 @@ export class Server implements ServerContext {
     }
   }
 
-  dateLine(): string {
+  /** @internal */ dateLine(): string {
     // The wall clock is asked once a second at most; between, the tick's own time says how long the line is good.
     if (this.kernel.time >= this.dateUntil) {
       const wall = this.kernel.host.wallTime()
@@ -293,7 +317,12 @@ export class Server implements ServerContext {
     return this.date
   }
 
-  report(error: unknown, status: number, origin: { readonly remote: Endpoint } | null, request?: Request): void {
+  /** @internal */ report(
+    error: unknown,
+    status: number,
+    origin: { readonly remote: Endpoint } | null,
+    request?: Request,
+  ): void {
     const known = error instanceof GyreError
     const what = describeError(error)
     try {
@@ -311,7 +340,7 @@ export class Server implements ServerContext {
     }
   }
 
-  settle(settlement: Settlement): void {
+  /** @internal */ settle(settlement: Settlement): void {
     this.tally.count(settlement.outcome, settlement.error)
     if (this.access === null) return
     const { host } = this.kernel
@@ -322,7 +351,7 @@ export class Server implements ServerContext {
     }
   }
 
-  connectionEnded(task: Task, address: string | null): void {
+  /** @internal */ connectionEnded(task: Task, address: string | null): void {
     this.scope.leave(task)
     this.entrance.leave(address)
     this.tellIfEmpty()
@@ -406,25 +435,4 @@ export class Server implements ServerContext {
     this.entrance.close()
     return report
   }
-}
-
-/**
- * Makes a server. It serves nothing before `listen`.
- *
- * @param options - may be left out
- * @param handler - answers requests: a generator function, an async function or a plain one
- * @throws GyreError `GYRE_BAD_OPTION` for an unknown option or a wrong value; `GYRE_IO_UNAVAILABLE`
- * @example
- * ```ts
- * const server = createServer(function* (request, response) {
- *   response.text(`hello ${request.path}\n`)
- * })
- * await server.listen({ port: 8080 })
- * ```
- */
-export function createServer(handler: Handler): Server
-export function createServer(options: ServerOptions, handler: Handler): Server
-export function createServer(...given: [Handler] | [ServerOptions, Handler]): Server {
-  const [options, handler] = given.length === 1 ? [{}, given[0]] : given
-  return new Server(homeKernel(), options, handler)
 }

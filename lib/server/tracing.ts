@@ -11,12 +11,15 @@ import type { Response } from './response.ts'
 
 /** What every message about a request holds. */
 export interface RequestMessage {
+  /** The request. */
   readonly request: Request
+  /** What answers it. */
   readonly response: Response
 }
 
 /** `gyre.request.error`: the handler has failed, or its client, or its time is over. */
 export interface ErrorMessage extends RequestMessage {
+  /** What was thrown, whatever it is. */
   readonly error: unknown
 }
 
@@ -26,8 +29,9 @@ export interface FinishMessage
 
 /** `gyre.loop.stall`: a step took longer than the limit `stallTime`. */
 export interface StallMessage {
+  /** Whose step it was. */
   readonly task: Task
-  /** In milliseconds. */
+  /** How long the step took, in milliseconds. */
   readonly duration: number
   /**
    * Where the task waited next: the calls of its `yield*` chain, the innermost first. Empty where it has ended, and where the
