@@ -7,6 +7,7 @@ import { defineConfig } from 'vitest/config'
 const onBothKinds = [
   ...['contracts', 'server', 'handlers', 'node-http', 'wsgi', 'e2e'].map((room) => `test/${room}/**/*.test.ts`),
   'test/security/*.test.ts',
+  'test/docs/examples.test.ts',
 ]
 const lib = (path: string): string => fileURLToPath(new URL(`lib/${path}`, import.meta.url))
 const alias = [

@@ -17,7 +17,13 @@ import type { Handler } from '../server/index.ts'
  * @throws GyreError `GYRE_BAD_OPTION` for a path of another form
  * @example
  * ```ts
- * createServer(mount({ '/': site, '/api': mount({ '/users': users }) }))
+ * const users: Handler = (request, response) => response.text(`users at ${request.mountPath}`)
+ * const site = mount({
+ *   '/': (_request, response) => response.text('home'),
+ *   '/api': mount({ '/users': users }),
+ * })
+ * console.log((await inject(site)).text()) // home
+ * console.log((await inject(site, { path: '/api/users/ada' })).text()) // users at /api/users
  * ```
  */
 export function mount(table: Readonly<Record<string, Handler>>): Handler {

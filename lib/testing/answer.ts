@@ -9,25 +9,41 @@ import { TESTING } from './sizes.ts'
 
 /** An interim answer, such as `100 Continue`. */
 export interface InterimAnswer {
+  /** The status code. */
   readonly status: number
+  /** The reason phrase. */
   readonly reason: string
+  /** The header fields, in order. */
   readonly headers: ResponseFields
 }
 
-/** A whole answer. */
+/**
+ * A whole answer, as `inject` brings it.
+ *
+ * @example
+ * ```ts
+ * const answer = await inject((_request, response) => response.json({ id: 1 }, 201))
+ * console.log(answer.status, answer.reason, answer.headers.get('content-type')) // 201 Created application/json
+ * console.log(answer.text(), answer.body.length) // {"id":1} 8
+ * ```
+ */
 export class Answer {
   /** Such as `HTTP/1.1`. */
   readonly version: string
+  /** The status code. */
   readonly status: number
+  /** The reason phrase. */
   readonly reason: string
+  /** The header fields, in order. */
   readonly headers: ResponseFields
+  /** The body, its transfer coding taken off. */
   readonly body: Buffer
   /** The fields after a chunked body. */
   readonly trailers: ResponseFields
   /** What came before it. */
   readonly interim: readonly InterimAnswer[]
 
-  /** For the parser. */
+  /** For the parser. @internal */
   constructor(head: AnswerHead, body: Buffer, trailers: ResponseFields, interim: readonly InterimAnswer[]) {
     this.version = head.version
     this.status = head.status
@@ -43,7 +59,7 @@ export class Answer {
     return this.body.toString('utf8')
   }
 
-  /** The body as JSON. @throws SyntaxError where it is none */
+  /** The body as JSON. @returns its value @throws SyntaxError where it is none */
   json(): unknown {
     return JSON.parse(this.text())
   }

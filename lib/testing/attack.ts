@@ -37,12 +37,23 @@ export type AttackKind = keyof typeof KINDS
 /** All kinds of attack, by name. */
 export const ATTACKS = Object.keys(KINDS) as AttackKind[]
 
-/** What came of it all. */
+/**
+ * What came of it all.
+ *
+ * @example
+ * ```ts
+ * const hello: Handler = (_request, response) => response.text('hello')
+ * const report = await attack(hello, { only: ['byteAtATime', 'halfClose'] })
+ * console.log(String(report)) // 0 of 3 attacks found a fault (seed 1)
+ * ```
+ */
 export class AttackReport {
   /** Give it to `attack` again to have the same attacks. */
   readonly seed: number
+  /** How each attack was taken. */
   readonly verdicts: readonly Verdict[]
 
+  /** For `attack` alone. @internal */
   constructor(seed: number, verdicts: readonly Verdict[]) {
     this.seed = seed
     this.verdicts = verdicts
@@ -81,8 +92,11 @@ export class AttackReport {
  *   answer an ordinary request
  * @example
  * ```ts
- * const report = await attack(handler, { seed: Date.now() })
- * assert(report.passed, String(report))
+ * const echo: Handler = function* (request, response) {
+ *   response.text(yield* request.text())
+ * }
+ * const report = await attack(echo, { seed: 7, only: ['endlessHead', 'earlyGarbage', 'pipelining'] })
+ * expect(report.passed, String(report)).toBe(true)
  * ```
  */
 export function attack(

@@ -18,13 +18,21 @@ export interface OrdersOptions {
  * together. The first failure ends it: the seed of its order goes to standard error, and the failure is thrown on.
  *
  * @param check - is handed a virtual host of its own for each run; may return a promise
+ * @param options - the first seed, and how many runs
  * @returns a promise that is fulfilled when every run was
  * @example
  * ```ts
  * await inOrders(async (time) => {
- *   expect(await time.run(transfer(from, to))).toBe('done')
- * })
- * // gyre: failed in the order of seed 17; inOrders(…, { seed: 17, runs: 1 }) shows it again
+ *   const lock = new Lock()
+ *   let balance = 10
+ *   function* take() {
+ *     const before = balance
+ *     yield* sleep(1)
+ *     balance = before - 1
+ *   }
+ *   await time.run(all([holding(lock, take), holding(lock, take)]))
+ *   expect(balance).toBe(8)
+ * }, { runs: 10 })
  * ```
  */
 export function inOrders(check: (time: VirtualHost) => unknown, options: OrdersOptions = {}): Promise<void> {

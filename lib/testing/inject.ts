@@ -45,13 +45,17 @@ export interface InjectOptions {
  * the server has ended the connection, so the handler is over by then too.
  *
  * @param target - a server, which need not listen; or a handler, for which a server is made
+ * @param request - `GET /` without it
  * @param options - for handlers only: the clock and the server's options
  * @returns the answer; `yield*` or await it
  * @throws GyreError `GYRE_ANSWER_BROKEN` where no whole answer came; `GYRE_BAD_OPTION`
  * @example
  * ```ts
- * const answer = await inject(server, { method: 'POST', path: '/notes', body: 'hello' })
- * expect([answer.status, answer.text()]).toEqual([201, 'noted'])
+ * const notes: Handler = function* (request, response) {
+ *   response.text(`noted: ${yield* request.text()}`, 201)
+ * }
+ * const answer = await inject(notes, { method: 'POST', path: '/notes', body: 'hello' })
+ * expect([answer.status, answer.text()]).toEqual([201, 'noted: hello'])
  * ```
  */
 export function inject(target: Server, request?: InjectedRequest): Operation<Answer> & PromiseLike<Answer>

@@ -17,8 +17,19 @@ export interface MemoryPairOptions {
   readonly cut?: number | (() => number)
 }
 
-/** One end of a memory pair. */
+/**
+ * One end of a memory pair.
+ *
+ * @example
+ * ```ts
+ * const [client, serverEnd] = memoryPair({ capacity: 4 })
+ * const bytes = Buffer.from('hello')
+ * console.log(client.tryWrite(bytes, 0, 5), client.tryWrite(bytes, 4, 5) === WOULD_WAIT) // 4 true
+ * console.log(serverEnd.tryRead(bytes, 0, 5), serverEnd.closed) // 4 false
+ * ```
+ */
 export class MemoryStream implements ByteStream {
+  /** Nothing but memory carries it. */
   readonly kind = 'memory'
   readonly tls = null
   /** Room shows as soon as the peer has read a byte: there is nothing to tell beyond. */
@@ -27,6 +38,7 @@ export class MemoryStream implements ByteStream {
   readonly writable: Readiness = new Readiness('room to write', true)
   readonly remote: Endpoint
   readonly local: Endpoint
+  /** True after `close()` or `reset()` on this side. */
   closed = false
   peerEnded = false
   watcher: HangUpWatcher | null = null
@@ -39,7 +51,7 @@ export class MemoryStream implements ByteStream {
   private ended = false
   private broken = false
 
-  /** For `memoryPair` alone. */
+  /** For `memoryPair` alone. @internal */
   constructor(options: MemoryPairOptions, local: Endpoint, remote: Endpoint) {
     const { capacity = TESTING.capacity, cut = Infinity } = options
     this.capacity = positive('capacity', capacity)
@@ -49,7 +61,7 @@ export class MemoryStream implements ByteStream {
     this.remote = remote
   }
 
-  /** For `memoryPair` alone. */
+  /** For `memoryPair` alone. @internal */
   join(peer: MemoryStream): void {
     this.peer = peer
   }
@@ -178,9 +190,13 @@ const SERVER: Endpoint = { address: '127.0.0.1', port: TESTING.serverPort, famil
  * @throws GyreError `GYRE_BAD_OPTION` for a capacity or a cut below 1
  * @example
  * ```ts
- * const [client, serverEnd] = memoryPair({ cut: 1 })
+ * const server = createServer((request, response) => response.text(request.path))
+ * const [client, serverEnd] = memoryPair({ cut: 1 }) // each read brings one byte
  * server.serve(serverEnd)
- * await run(writeAll(client, Buffer.from('GET / HTTP/1.1\r\nHost: a\r\n\r\n')))
+ * await run(writeAll(client, Buffer.from('GET /ada HTTP/1.1\r\nHost: a\r\n\r\n')))
+ * const stream = new BufferedStream(client)
+ * console.log(await run(stream.readLine())) // HTTP/1.1 200 OK
+ * client.close()
  * ```
  */
 export function memoryPair(options: MemoryPairOptions = {}): [client: MemoryStream, server: MemoryStream] {

@@ -9,12 +9,27 @@ import type { ByteStream, Endpoint, HangUpWatcher, Readiness, TlsConnection } fr
 /** What a recorder remembers: bytes of one direction, or an event. */
 type Entry = { readonly way: '>' | '<'; readonly bytes: Buffer[] } | { readonly event: string }
 
-/** A byte stream with a record. Made by `record()`. */
+/**
+ * A byte stream with a record. Made by `record()`.
+ *
+ * @example
+ * ```ts
+ * const [client, serverEnd] = memoryPair()
+ * const recorder = record(serverEnd)
+ * await run(writeAll(client, Buffer.from('hello\n')))
+ * client.close()
+ * const bytes = Buffer.alloc(100)
+ * while ((await run(readSome(recorder, bytes))) !== END);
+ * recorder.close()
+ * console.log(recorder.lines.join(' | ')) // < hello\n… | ended | closed
+ * ```
+ */
 export class Recorder implements ByteStream {
   private readonly inner: ByteStream
   private readonly entries: Entry[] = []
   private over = false
 
+  /** @param inner - is used through the recorder from here on */
   constructor(inner: ByteStream) {
     this.inner = inner
   }
@@ -30,6 +45,7 @@ export class Recorder implements ByteStream {
     )
   }
 
+  /** What carries it. */
   get kind(): ByteStream['kind'] {
     return this.inner.kind
   }
@@ -39,6 +55,7 @@ export class Recorder implements ByteStream {
   get writable(): Readiness {
     return this.inner.writable
   }
+  /** True after `close()` or `reset()` on this side. */
   get closed(): boolean {
     return this.inner.closed
   }
@@ -138,13 +155,16 @@ export function escapeControls(text: string): string {
  * Puts a recorder round a byte stream.
  *
  * @param stream - is used through the recorder from here on
+ * @returns the recorder
  * @example
  * ```ts
+ * const server = createServer((_request, response) => response.text('hello'))
  * const [client, serverEnd] = memoryPair()
  * const recorder = record(client)
  * server.serve(serverEnd)
- * // … talk through `recorder` …
- * expect(recorder.lines).toEqual(['> GET / HTTP/1.1', '> Host: a', '> ', '< HTTP/1.1 200 OK', …])
+ * await run(writeAll(recorder, Buffer.from('GET / HTTP/1.0\r\n\r\n')))
+ * await run(readSome(recorder, Buffer.alloc(1_000)))
+ * console.log(recorder.lines.slice(0, 3).join(' | ')) // > GET / HTTP/1.0 | >  | < HTTP/1.1 200 OK
  * ```
  */
 export function record(stream: ByteStream): Recorder {

@@ -17,7 +17,18 @@ import { TESTING } from './sizes.ts'
 /** What an answer begins with, as far as it must be the same each time: `HTTP/1.1 200`. */
 const STATUS_END = 12
 
-/** Made by `createRepeater`. */
+/**
+ * A request that can be asked again and again. Made by `createRepeater`.
+ *
+ * @example
+ * ```ts
+ * const server = createServer((_request, response) => response.text('hello'))
+ * const repeater = createRepeater(server)
+ * await run(repeater.ask())
+ * console.log(server.statistics().outcomes.ok) // 1
+ * repeater.close()
+ * ```
+ */
 export class Repeater {
   private readonly message: Message
   private readonly bytes: Buffer
@@ -27,6 +38,7 @@ export class Repeater {
   private opening = ''
   private size = 0
 
+  /** As `createRepeater` makes it. @param server - need not listen @param request - without a body that is large */
   constructor(server: Server, request: InjectedRequest) {
     const headers = { ...request.headers, Connection: 'keep-alive' }
     this.message = compose({ ...request, headers })
@@ -93,10 +105,12 @@ function unlike(): GyreError {
  * @param request - its answer must have the same length each time
  * @example
  * ```ts
+ * const server = createServer((_request, response) => response.text('hello'))
  * const repeater = createRepeater(server, { path: '/' })
  * await run(function* () {
- *   for (let round = 0; round < 100_000; round++) yield* repeater.ask()
+ *   for (let round = 0; round < 1_000; round++) yield* repeater.ask()
  * })
+ * console.log(server.statistics().outcomes.ok) // 1000
  * repeater.close()
  * ```
  */

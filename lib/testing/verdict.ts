@@ -13,6 +13,7 @@ import type { Victim } from './victim.ts'
 export interface Verdict {
   /** Which attack it was. */
   readonly name: string
+  /** True where it was taken as it should be. */
   readonly passed: boolean
   /** What happened, and where it failed what should have. */
   readonly why: string

@@ -17,6 +17,7 @@ import { VirtualHost } from './virtual-host.ts'
 
 /** Where some server listens, ours or another. */
 export interface TargetAddress {
+  /** The TCP port. */
   readonly port: number
   /** `127.0.0.1` without it. */
   readonly host?: string

@@ -29,7 +29,7 @@ export interface VirtualOptions {
  * ```ts
  * const time = new VirtualHost()
  * await time.run(sleep(3_600_000))
- * time.elapsed // 3600000, at once
+ * console.log(time.elapsed) // 3600000
  * ```
  */
 export class VirtualHost implements Host {
@@ -47,6 +47,7 @@ export class VirtualHost implements Host {
   private turning = false
   private own: Kernel | undefined
 
+  /** @param options - a seed, for an order by chance */
   constructor(options: VirtualOptions = {}) {
     this.seed = options.seed
   }
@@ -84,8 +85,9 @@ export class VirtualHost implements Host {
    * @throws GyreError `GYRE_TASK_MISUSE` for what is no time
    * @example
    * ```ts
-   * time.kernel.watchStalls(50, (task, duration) => console.log(`${task.name} took ${duration} ms`))
-   * time.run(function* () { time.advance(80) })
+   * const time = new VirtualHost()
+   * time.kernel.watchStalls(50, (task, duration) => console.log(`${task.name}: ${duration} ms`)) // virtual: 80 ms
+   * await time.run(function* () { time.advance(80) })
    * ```
    */
   advance(duration: number): void {
@@ -118,7 +120,8 @@ export class VirtualHost implements Host {
    * @example
    * ```ts
    * const time = new VirtualHost()
-   * await expect(time.run(withTimeout(60_000, forever()))).rejects.toMatchObject({ code: 'GYRE_TIMEOUT' })
+   * const work = withTimeout(60_000, sleep(Infinity))
+   * await expect(time.run(work)).rejects.toMatchObject({ code: 'GYRE_TIMEOUT' })
    * ```
    */
   run<T>(work: Runnable<T>): Promise<T> {
@@ -191,8 +194,11 @@ export class VirtualHost implements Host {
 
 /** What came of work in virtual time. */
 export interface VirtualRun<T> {
+  /** The task that did the work. */
   readonly task: Task<T>
+  /** The kernel that it ran on. */
   readonly kernel: Kernel
+  /** The clock that it lived by. */
   readonly host: VirtualHost
   /** Virtual milliseconds from its beginning until nothing was left to do. */
   readonly elapsed: number
@@ -204,6 +210,7 @@ export interface VirtualRun<T> {
  *
  * @param work - an operation, or a function that makes one
  * @param options - as for `VirtualHost`
+ * @returns the task, and how much time it took
  * @throws GyreError as `VirtualHost.settle`
  * @example
  * ```ts
@@ -229,11 +236,16 @@ function reportOf(tasks: Iterable<Task>): string {
 /**
  * As `runVirtual`, for those who only want what comes out of it.
  *
+ * @param work - an operation, or a function that makes one
+ * @param options - as for `VirtualHost`
  * @returns the result of the work
  * @throws its error; GyreError `GYRE_TASK_MISUSE` where it never ends
  * @example
  * ```ts
- * expect(resultOf(withTimeout(50, compute()))).toBe(42)
+ * expect(resultOf(function* () {
+ *   yield* sleep(1_000)
+ *   return 42
+ * })).toBe(42)
  * ```
  */
 export function resultOf<T>(work: Runnable<T>, options?: VirtualOptions): T {

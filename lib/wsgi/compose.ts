@@ -12,9 +12,17 @@ type App<E extends BaseEnviron, R> = (environ: E, startResponse: StartResponse) 
  * Makes one middleware of several.
  *
  * @param middleware - the outermost first
+ * @returns a middleware that is all of them
  * @example
  * ```ts
- * const app = compose(timing, authentication)(blog)
+ * const site: WsgiApp = (_environ, startResponse) => {
+ *   startResponse('200 OK', [['Content-Type', 'text/plain']])
+ *   return [Buffer.from('hello')]
+ * }
+ * const noStore: Middleware = (app) => (environ, startResponse) =>
+ *   app(environ, (status, headers) => startResponse(status, [...headers, ['Cache-Control', 'no-store']]))
+ * const answer = await inject(wsgi(compose(lint, noStore)(site)))
+ * console.log(answer.headers.get('cache-control')) // no-store
  * ```
  */
 export function compose<E extends BaseEnviron, R>(
@@ -30,10 +38,16 @@ const TEXT: WsgiHeaders = [['Content-Type', 'text/plain; charset=utf-8']]
  *
  * @param table - paths and applications. A path begins with `/` and does not end with it; `/` alone takes what no
  *   other takes; else the answer is 404. A prefix matches whole segments, the longest wins
+ * @returns an application
  * @throws GyreError `GYRE_BAD_OPTION` for a path of another form
  * @example
  * ```ts
- * const app = mountApps({ '/': site, '/blog': blog, '/blog/admin': admin })
+ * const where: WsgiApp = (environ, startResponse) => {
+ *   startResponse('200 OK', [['Content-Type', 'text/plain']])
+ *   return [Buffer.from(`${environ.SCRIPT_NAME} and ${environ.PATH_INFO}`)]
+ * }
+ * const app = mountApps({ '/': demoApp, '/blog': where })
+ * console.log((await inject(wsgi(app), { path: '/blog/2026' })).text()) // /blog and /2026
  * ```
  */
 export function mountApps<E extends BaseEnviron, R>(table: Readonly<Record<string, App<E, R>>>): App<E, R | Buffer[]> {
@@ -57,9 +71,15 @@ export function mountApps<E extends BaseEnviron, R>(table: Readonly<Record<strin
  *
  * @param table - host names in lower case, without port; `*.example.org` takes what is below it, `*` takes what no
  *   other takes; else the answer is 421
+ * @returns an application
  * @example
  * ```ts
- * const app = hostApps({ 'shop.example.org': shop, '*.example.org': site })
+ * const shop: WsgiApp = (_environ, startResponse) => {
+ *   startResponse('200 OK', [['Content-Type', 'text/plain']])
+ *   return [Buffer.from('the shop')]
+ * }
+ * const app = hostApps({ 'shop.example.org': shop, '*.example.org': demoApp })
+ * console.log((await inject(wsgi(app), { headers: { Host: 'shop.example.org' } })).text()) // the shop
  * ```
  */
 export function hostApps<E extends BaseEnviron, R>(table: Readonly<Record<string, App<E, R>>>): App<E, R | Buffer[]> {

@@ -32,10 +32,11 @@ import type { WsgiApp, WsgiErrors } from './types.ts'
  * @throws GyreError `GYRE_WSGI_APP`, `GYRE_BAD_OPTION`
  * @example
  * ```ts
- * createServer(wsgi((environ, startResponse) => {
+ * const handler = wsgi((environ, startResponse) => {
  *   startResponse('200 OK', [['Content-Type', 'text/plain']])
- *   return [Buffer.from(`hello ${environ.PATH_INFO}\n`)]
- * }))
+ *   return [Buffer.from(`hello ${environ.PATH_INFO}`)]
+ * })
+ * console.log((await inject(handler, { path: '/ada' })).text()) // hello /ada
  * ```
  * @see PEP 3333
  */

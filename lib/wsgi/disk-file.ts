@@ -14,13 +14,25 @@ import type { Response } from '../server/index.ts'
 export interface FileLike {
   /** @returns up to so many bytes from where it stands; none at the end */
   read(size: number): Uint8Array
+  /** Called when it was sent, or will not be. */
   close?(): void
 }
 
 const OWNER_ONLY = 0o600
 const NAME_BYTES = 12
 
-/** An open file, with the place where it stands. */
+/**
+ * An open file, with the place where it stands. Its calls block.
+ *
+ * @example
+ * ```ts
+ * const file = DiskFile.temporary()
+ * file.write(Buffer.from('bread and milk'))
+ * file.seek(10)
+ * console.log(String(file.read())) // milk
+ * file.close()
+ * ```
+ */
 export class DiskFile implements FileLike {
   private readonly number: number
   private position = 0
@@ -39,10 +51,16 @@ export class DiskFile implements FileLike {
   /**
    * Opens a file for reading.
    *
+   * @param path - a path or a file URL
+   * @returns the file, which stands at its beginning
    * @throws the error of the operating system, such as ENOENT
    * @example
    * ```ts
-   * return environ['wsgi.file_wrapper'](DiskFile.open('report.pdf'))
+   * const app: WsgiApp = (environ, startResponse) => {
+   *   startResponse('200 OK', [['Content-Type', 'application/octet-stream']])
+   *   return environ['wsgi.file_wrapper'](DiskFile.open(process.execPath))
+   * }
+   * console.log((await inject(wsgi(app))).body.length > 1_000_000) // true
    * ```
    */
   static open(path: string | URL): DiskFile {
@@ -62,6 +80,7 @@ export class DiskFile implements FileLike {
    * Reads.
    *
    * @param size - at most so many bytes; all of the rest below 0
+   * @returns the bytes; none at the end
    * @throws GyreError `GYRE_STREAM_CLOSED` after `close()`
    */
   read(size: number = -1): Buffer {

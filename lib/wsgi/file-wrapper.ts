@@ -5,12 +5,25 @@
 import { SIZES } from '../base/index.ts'
 import type { FileLike } from './disk-file.ts'
 
-/** Sends a file, block by block. */
+/**
+ * Sends a file, block by block: what `environ['wsgi.file_wrapper']` makes (PEP 3333, W31).
+ *
+ * @example
+ * ```ts
+ * const file = DiskFile.temporary()
+ * file.write(Buffer.from('bread and milk'))
+ * file.seek(0)
+ * console.log([...new FileWrapper(file, 5)].map(String).join('|')) // bread| and |milk
+ * ```
+ */
 export class FileWrapper implements Iterable<Uint8Array>, Iterator<Uint8Array> {
   readonly file: FileLike
   private readonly blockSize: number
 
-  /** @param blockSize - how many bytes are read at a time */
+  /**
+   * @param file - is read from where it stands
+   * @param blockSize - how many bytes are read at a time
+   */
   constructor(file: FileLike, blockSize: number = SIZES.wsgiInput) {
     this.file = file
     this.blockSize = blockSize
@@ -20,6 +33,7 @@ export class FileWrapper implements Iterable<Uint8Array>, Iterator<Uint8Array> {
     return this
   }
 
+  /** Reads the next block. */
   next(): IteratorResult<Uint8Array, undefined> {
     const block = this.file.read(this.blockSize)
     return block.length === 0 ? { done: true, value: undefined } : { done: false, value: block }

@@ -35,12 +35,13 @@ import type { WsgiTaskApp } from './types.ts'
  * @throws GyreError `GYRE_WSGI_APP`, `GYRE_BAD_OPTION`
  * @example
  * ```ts
- * createServer(wsgiGenerator(function* (environ, startResponse) {
+ * const handler = wsgiGenerator(function* (environ, startResponse) {
  *   startResponse('200 OK', [['Content-Type', 'text/plain']])
- *   yield Buffer.from('one\n')
- *   yield* sleep(10)
- *   yield Buffer.from('two\n')
- * }))
+ *   yield Buffer.from('one ')
+ *   yield* sleep(1)
+ *   yield yield* environ['wsgi.input'].read()
+ * })
+ * console.log((await inject(handler, { method: 'POST', body: 'two' })).text()) // one two
  * ```
  */
 export function wsgiGenerator(app: WsgiTaskApp, options: WsgiOptions = {}): Handler {

@@ -6,20 +6,22 @@ import { sameName } from '../protocol/index.ts'
 
 type Pair = [name: string, value: string]
 
-/** Header fields over a list of pairs. */
+/**
+ * Header fields over a list of pairs, as wsgiref.headers has them.
+ *
+ * @example
+ * ```ts
+ * const headers = new Headers([['Content-Type', 'text/plain']])
+ * headers.set('content-type', 'text/html')
+ * headers.setDefault('Cache-Control', 'no-store')
+ * console.log(headers.pairs.join(' ')) // content-type,text/html Cache-Control,no-store
+ * ```
+ */
 export class Headers implements Iterable<Pair> {
   /** The list itself, for start_response. */
   readonly pairs: Pair[]
 
-  /**
-   * @param pairs - is worked on where it is
-   * @example
-   * ```ts
-   * const headers = new Headers([['Content-Type', 'text/plain']])
-   * headers.set('content-type', 'text/html')
-   * startResponse('200 OK', headers.pairs)
-   * ```
-   */
+  /** @param pairs - is worked on where it is */
   constructor(pairs: Pair[] = []) {
     this.pairs = pairs
   }
@@ -39,6 +41,7 @@ export class Headers implements Iterable<Pair> {
     return this.pairs.filter(([other]) => sameName(other, name)).map(([, value]) => value)
   }
 
+  /** Whether there is a field of the name. */
   has(name: string): boolean {
     return this.pairs.some(([other]) => sameName(other, name))
   }
@@ -66,11 +69,14 @@ export class Headers implements Iterable<Pair> {
   /**
    * Adds a field with parameters, and leaves others of its name.
    *
+   * @param name - in any case
+   * @param value - what stands before the parameters; may be empty
    * @param parameters - by name; `_` becomes `-`; null adds the name alone
    * @example
    * ```ts
+   * const headers = new Headers()
    * headers.add('Content-Disposition', 'attachment', { filename: 'a "b".txt' })
-   * // Content-Disposition: attachment; filename="a \"b\".txt"
+   * console.log(headers.get('content-disposition')) // attachment; filename="a \"b\".txt"
    * ```
    */
   add(name: string, value: string, parameters: Readonly<Record<string, string | null>> = {}): void {
@@ -82,10 +88,12 @@ export class Headers implements Iterable<Pair> {
     this.pairs.push([name, parts.join('; ')])
   }
 
+  /** All names, in order. */
   keys(): string[] {
     return this.pairs.map(([name]) => name)
   }
 
+  /** All values, in order. */
   values(): string[] {
     return this.pairs.map(([, value]) => value)
   }

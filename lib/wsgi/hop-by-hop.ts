@@ -16,12 +16,14 @@ const HOP_BY_HOP = new Set([
 ])
 
 /**
- * Whether a header field is about the connection. An application may not set it: the server does.
+ * Whether a header field is about the connection (RFC 9110 section 7.6.1). An application may not set it: the server
+ * does (PEP 3333).
  *
  * @param name - in any case
+ * @returns true for such a field
  * @example
  * ```ts
- * isHopByHop('Transfer-Encoding') // true
+ * console.log(isHopByHop('Transfer-Encoding'), isHopByHop('ETag')) // true false
  * ```
  */
 export function isHopByHop(name: string): boolean {

@@ -101,7 +101,15 @@ function complete<T>(work: Coroutine<T>): T {
   throw new GyreError('GYRE_WSGI_INPUT', 'this input cannot wait')
 }
 
-/** The body of a request, read at once. */
+/**
+ * The body of a request, read at once: `wsgi.input` of the inline way and of threads (PEP 3333).
+ *
+ * @example
+ * ```ts
+ * const input = new WsgiInput(Buffer.from('bread\nmilk\ntea'))
+ * console.log(String(input.readline()).trim(), String(input.read(4))) // bread milk
+ * ```
+ */
 export class WsgiInput implements Iterable<Buffer> {
   private readonly cutter: Cutter
 
@@ -133,10 +141,23 @@ export class WsgiInput implements Iterable<Buffer> {
   }
 }
 
-/** The body of a request, read by an application of the generator way: `yield*` each call. */
+/**
+ * The body of a request, read by an application of the generator way: `yield*` each call.
+ *
+ * @example
+ * ```ts
+ * const handler = wsgiGenerator(function* (environ, startResponse) {
+ *   const line = yield* environ['wsgi.input'].readline()
+ *   startResponse('200 OK', [['Content-Type', 'text/plain']])
+ *   yield line
+ * })
+ * console.log((await inject(handler, { method: 'POST', body: 'bread\nmilk' })).text().trim()) // bread
+ * ```
+ */
 export class TaskInput {
   private readonly cutter: Cutter
 
+  /** For the container alone. @internal */
   constructor(held: Buffer, pull: Pull | null) {
     this.cutter = new Cutter(held, pull)
   }

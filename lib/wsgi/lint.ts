@@ -16,11 +16,20 @@ import type { Environ, Middleware, StartResponse, WsgiApp, WsgiHeaders, WsgiResu
  * Wraps an application so that every breach of the interface, on either side of it, throws where it happens. For
  * tests and development; it costs some microseconds for each request.
  *
+ * @param app - the application
  * @returns an application that does the same
  * @throws GyreError `GYRE_WSGI_LINT`, from inside a call that breaks a rule
  * @example
  * ```ts
- * createServer(wsgi(lint(app)))
+ * const app: WsgiApp = (_environ, startResponse) => {
+ *   startResponse('200', [['Content-Type', 'text/plain']])
+ *   return [Buffer.from('hello')]
+ * }
+ * try {
+ *   lint(app)(setupTestingDefaults({}), () => () => {})
+ * } catch (error) {
+ *   console.log((error as GyreError).code) // GYRE_WSGI_LINT
+ * }
  * ```
  */
 export function lint(app: WsgiApp): WsgiApp {
@@ -195,10 +204,21 @@ class LintResult implements Iterable<Uint8Array>, Iterator<Uint8Array> {
 /**
  * Wraps a middleware so that what it does between its server and its application is held to W32.
  *
+ * @param middleware - the middleware
+ * @returns a middleware that does the same
  * @throws GyreError `GYRE_WSGI_LINT`
  * @example
  * ```ts
- * const app = lintMiddleware(gzip)(blog)
+ * const shout: Middleware = (app) => function* (environ, startResponse) {
+ *   for (const chunk of app(environ, startResponse)) yield Buffer.from(String(chunk).toUpperCase())
+ * }
+ * const result = lintMiddleware(shout)(demoApp)(setupTestingDefaults({}), () => () => {})
+ * try {
+ *   for (const chunk of result) console.log(String(chunk).slice(0, 12)) // HELLO WORLD!
+ *   result.close?.()
+ * } catch (error) {
+ *   console.log((error as GyreError).message) // middleware does not close the inner iterable
+ * }
  * ```
  */
 export function lintMiddleware(middleware: Middleware): Middleware {

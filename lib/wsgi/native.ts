@@ -46,9 +46,17 @@ export class NativeAnswer implements Iterable<Uint8Array> {
  * served by the inline way and by the generator way.
  *
  * @param handler - a generator function, an async function or a plain one
+ * @returns an application
  * @example
  * ```ts
- * createServer(wsgi(mountApps({ '/': oldApp, '/events': fromHandler(streamEvents) })))
+ * const app = mountApps({
+ *   '/': demoApp,
+ *   '/events': fromHandler(function* (_request, response) {
+ *     yield* response.write('one ')
+ *     yield* response.write('two')
+ *   }),
+ * })
+ * console.log((await inject(wsgi(app), { path: '/events' })).text()) // one two
  * ```
  */
 export function fromHandler(handler: Handler): WsgiApp {

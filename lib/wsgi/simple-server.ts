@@ -8,7 +8,18 @@ import type { Server } from '../server/index.ts'
 import { wsgi } from './container.ts'
 import type { BaseEnviron, StartResponse, WsgiApp, WsgiResult } from './types.ts'
 
-/** Says hello, and what it was called with: to see whether a server works. Served by every way. */
+/**
+ * Says hello, and what it was called with: to see whether a server works. Served by every way.
+ *
+ * @param environ - is written out, sorted by name
+ * @param startResponse - begins the answer
+ * @returns the text
+ * @example
+ * ```ts
+ * const answer = await inject(wsgi(demoApp), { path: '/a?b=c' })
+ * console.log(answer.text().split('\n').find((line) => line.startsWith('QUERY'))) // QUERY_STRING = "b=c"
+ * ```
+ */
 export function demoApp(environ: BaseEnviron, startResponse: StartResponse): WsgiResult {
   startResponse('200 OK', [['Content-Type', 'text/plain; charset=utf-8']])
   const lines = Object.entries(environ)
@@ -29,12 +40,15 @@ function nameOf(value: unknown): string {
  *
  * @param host - the address to listen at
  * @param port - 0 takes any that is free
+ * @param app - the application
  * @returns a task: await it for the server, which listens then
  * @throws GyreError as `server.listen`
  * @example
  * ```ts
- * const server = await makeServer('127.0.0.1', 8000, demoApp)
- * console.log(`Serving at ${server.addresses[0].url}`)
+ * const server = await makeServer('127.0.0.1', 0, demoApp)
+ * const [address] = server.addresses
+ * console.log((await (await fetch(address?.url ?? '')).text()).slice(0, 12)) // Hello world!
+ * await server.close()
  * ```
  */
 export function makeServer(host: string, port: number, app: WsgiApp): Task<Server> {

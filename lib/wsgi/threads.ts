@@ -38,9 +38,10 @@ export interface ThreadedWsgi {
  * @throws GyreError `GYRE_BAD_OPTION`
  * @example
  * ```ts
- * const app = wsgiThreads(new URL('./app.js', import.meta.url), { limits: { threads: 2, requestTime: 5_000 } })
+ * const app = wsgiThreads(new URL('./app.js', import.meta.url), { limits: { threads: 1, requestTime: 5_000 } })
  * await app.ready
- * await createServer(app).listen({ port: 8080 })
+ * console.log((await inject(app)).text(), app.statistics().threads) // hello from a thread 1
+ * await app.close()
  * ```
  */
 export function wsgiThreads(module: URL, options: WsgiOptions = {}): ThreadedWsgi {

@@ -8,8 +8,11 @@ import type { TaskInput, WsgiInput } from './input.ts'
 
 /** Where an application writes what the operator should read. */
 export interface WsgiErrors {
+  /** Writes text. */
   write(text: string): void
+  /** Writes texts one after another; line ends are theirs to bring. */
   writelines(lines: Iterable<string>): void
+  /** Sees that all was written. */
   flush(): void
 }
 
@@ -18,28 +21,43 @@ export type WsgiWay = 'inline' | 'generator' | 'threads'
 
 /** What all three ways have in common of the request, as a plain object of the application's own. */
 export interface BaseEnviron {
+  /** The method, such as `GET`. */
   REQUEST_METHOD: string
   /** The path of the mount, decoded; empty at the root. */
   SCRIPT_NAME: string
   /** The rest of the path, decoded. */
   PATH_INFO: string
+  /** What follows the `?` of the target; empty where there is none. */
   QUERY_STRING: string
+  /** The name that the client asked for, or else our address. */
   SERVER_NAME: string
+  /** Our port, in digits. */
   SERVER_PORT: string
+  /** Such as `HTTP/1.1`. */
   SERVER_PROTOCOL: string
+  /** Which server this is. */
   SERVER_SOFTWARE: string
+  /** The version of CGI that the variables follow (RFC 3875). */
   GATEWAY_INTERFACE: string
+  /** The client's address. */
   REMOTE_ADDR: string
+  /** The client's port, in digits. */
   REMOTE_PORT: string
+  /** The field Content-Type of the request, where there is one. */
   CONTENT_TYPE?: string
+  /** The length of the body, in bytes, where it is known. */
   CONTENT_LENGTH?: string
+  /** The version of WSGI. */
   'wsgi.version': readonly [1, 0]
+  /** How the client reached us. */
   'wsgi.url_scheme': 'http' | 'https'
+  /** Where to write what the operator should read. */
   'wsgi.errors': WsgiErrors
   /** Whether another thread of this process may run the application at the same time. */
   'wsgi.multithread': boolean
   /** Whether another process may run it at the same time. */
   'wsgi.multiprocess': boolean
+  /** Whether the application is expected to be called once only in its process. */
   'wsgi.run_once': boolean
   /** True: the input ends where the body ends, also where no CONTENT_LENGTH was sent. */
   'wsgi.input_terminated': boolean
@@ -57,11 +75,13 @@ export interface BaseEnviron {
 
 /** The request, for applications that run inline or in threads. */
 export interface Environ extends BaseEnviron {
+  /** The body. */
   'wsgi.input': WsgiInput
 }
 
 /** The request, for applications of the generator way: their input is read with `yield*`. */
 export interface TaskEnviron extends BaseEnviron {
+  /** The body: `yield*` its calls. */
   'wsgi.input': TaskInput
 }
 

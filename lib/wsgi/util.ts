@@ -24,11 +24,14 @@ function quote(text: string): string {
 }
 
 /**
- * The URL that an application is mounted at (W33).
+ * The URL that an application is mounted at (PEP 3333, W33).
  *
+ * @param environ - of a request
+ * @returns the URL, without PATH_INFO and query
  * @example
  * ```ts
- * applicationUri({ 'wsgi.url_scheme': 'http', HTTP_HOST: 'a', SERVER_NAME: 'a', SERVER_PORT: '80', SCRIPT_NAME: '/x' }) // 'http://a/x'
+ * const environ = setupTestingDefaults({ HTTP_HOST: 'example.org', SCRIPT_NAME: '/blog', PATH_INFO: '/2026' })
+ * console.log(applicationUri(environ)) // http://example.org/blog
  * ```
  */
 export function applicationUri(environ: UrlEnviron): string {
@@ -42,9 +45,16 @@ export function applicationUri(environ: UrlEnviron): string {
 }
 
 /**
- * The URL of a request (W33).
+ * The URL of a request (PEP 3333, W33).
  *
+ * @param environ - of the request
  * @param includeQuery - whether with its query
+ * @returns the URL
+ * @example
+ * ```ts
+ * const environ = setupTestingDefaults({ HTTP_HOST: 'example.org', PATH_INFO: '/a b', QUERY_STRING: 'c=d' })
+ * console.log(requestUri(environ), requestUri(environ, false)) // http://example.org/a%20b?c=d http://example.org/a%20b
+ * ```
  */
 export function requestUri(environ: UrlEnviron, includeQuery: boolean = true): string {
   const base = applicationUri(environ)
@@ -61,7 +71,8 @@ export function requestUri(environ: UrlEnviron, includeQuery: boolean = true): s
  * @returns the segment; '' for the slash of a directory; null where there is nothing left
  * @example
  * ```ts
- * shiftPathInfo({ SCRIPT_NAME: '/a', PATH_INFO: '/b/c' }) // 'b'; it is /a/b and /c now
+ * const environ = { SCRIPT_NAME: '/a', PATH_INFO: '/b/c' }
+ * console.log(shiftPathInfo(environ), environ.SCRIPT_NAME, environ.PATH_INFO) // b /a/b /c
  * ```
  */
 export function shiftPathInfo(environ: { SCRIPT_NAME: string; PATH_INFO: string }): string | null {
@@ -78,7 +89,16 @@ export function shiftPathInfo(environ: { SCRIPT_NAME: string; PATH_INFO: string 
   return name
 }
 
-/** The scheme that a gateway's variables tell of: HTTPS is `1`, `yes` or `on`. */
+/**
+ * The scheme that a gateway's variables tell of: HTTPS is `1`, `yes` or `on` (PEP 3333).
+ *
+ * @param environ - variables of a request
+ * @returns what `wsgi.url_scheme` should be
+ * @example
+ * ```ts
+ * console.log(guessScheme({ HTTPS: 'on' }), guessScheme({})) // https http
+ * ```
+ */
 export function guessScheme(environ: Readonly<Record<string, unknown>>): 'http' | 'https' {
   const https = environ['HTTPS']
   return typeof https === 'string' && ['1', 'yes', 'on'].includes(https.toLowerCase()) ? 'https' : 'http'
@@ -91,7 +111,8 @@ export function guessScheme(environ: Readonly<Record<string, unknown>>): 'http' 
  * @returns the same object, complete
  * @example
  * ```ts
- * app(setupTestingDefaults({ PATH_INFO: '/page' }), startResponse)
+ * const environ = setupTestingDefaults({ PATH_INFO: '/page' })
+ * console.log(environ.REQUEST_METHOD, environ.PATH_INFO, environ['wsgi.url_scheme']) // GET /page http
  * ```
  */
 export function setupTestingDefaults(environ: Partial<Environ>): Environ {

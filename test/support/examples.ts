@@ -67,7 +67,7 @@ function promisedBy(code: string): string[] {
 export async function runExample(example: Example, names: Readonly<Record<string, unknown>>): Promise<string[]> {
   const printed: string[] = []
   const print = (...values: unknown[]): void => void printed.push(values.map(String).join(' '))
-  const { code, imported } = withoutImports(example.code)
+  const { code, imports } = cutImports(example.code)
   const placed = code.replaceAll('import.meta.url', JSON.stringify(HERE))
   const wrapped = usesAwait(placed)
     ? `return (async () => {\n${placed}\n})()`
@@ -75,7 +75,7 @@ export async function runExample(example: Example, names: Readonly<Record<string
   const { outputText } = ts.transpileModule(wrapped, {
     compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.None, removeComments: true },
   })
-  const scope = { ...names, ...imported, console: { log: print } }
+  const scope = { ...names, ...Object.fromEntries(imports.flatMap(load)), console: { log: print } }
   // eslint-disable-next-line @typescript-eslint/no-implied-eval, @typescript-eslint/no-unsafe-call -- our own docs
   await new Function(...Object.keys(scope), outputText)(...Object.values(scope))
   return printed
@@ -83,15 +83,44 @@ export async function runExample(example: Example, names: Readonly<Record<string
 
 const HERE = new URL('../docs/here/example.js', import.meta.url).href
 
-/** Takes the imports off the code. @returns the rest, and what they import */
-function withoutImports(code: string): { code: string; imported: Record<string, unknown> } {
-  const imported: Record<string, unknown> = {}
+/** What an example imports from Node. */
+interface Import {
+  readonly names: readonly string[]
+  readonly module: string
+}
+
+function cutImports(code: string): { code: string; imports: Import[] } {
+  const imports: Import[] = []
   const rest = code.replace(/^import \{ (.*?) \} from '(node:.*?)'\n/gm, (_line, names: string, module: string) => {
-    const found = getBuiltinModule(module) as unknown as Record<string, unknown>
-    for (const name of names.split(', ')) imported[name] = found[name]
+    imports.push({ names: names.split(', '), module })
     return ''
   })
-  return { code: rest, imported }
+  return { code: rest, imports }
+}
+
+function load({ names, module }: Import): [name: string, value: unknown][] {
+  const exported = getBuiltinModule(module) as unknown as Record<string, unknown>
+  return names.map((name) => [name, exported[name]])
+}
+
+/**
+ * Makes a module of an example, for the type checker.
+ *
+ * @param sourceOf - from where a name is imported; undefined for names that are the example's own
+ */
+export function moduleOf(example: Example, sourceOf: (name: string) => string | undefined): string {
+  const { code, imports } = cutImports(example.code)
+  const own = imports.flatMap(({ names }) => names)
+  const used = [...new Set(code.match(/\b[A-Za-z_]\w*/g))].filter((name) => !own.includes(name))
+  const lines = [
+    ...imports.map(({ names, module }) => `import { ${names.join(', ')} } from '${module}'`),
+    ...used.flatMap((name) => {
+      const source = sourceOf(name)
+      return source === undefined ? [] : [`import { ${name} } from '${source}'`]
+    }),
+  ]
+  const head = usesAwait(code) ? 'export async function example()' : 'export function* example()'
+  return `${lines.join('\n')}\n${head} {\n${code}\n}\n`
 }
 
 /** True where the code awaits outside of every function. */

@@ -22,16 +22,19 @@ import type { ThreadKeeper } from './thread.ts'
 
 /** What a pool does and has done. */
 export interface ThreadStatistics {
-  /** Threads that have loaded the application, and how many of them have a request. */
+  /** Threads that have loaded the application. */
   readonly threads: number
+  /** How many of them have a request. */
   readonly busy: number
   /** Requests that wait for a thread. */
   readonly waiting: number
   /** Requests so far that found no place in the queue. */
   readonly refused: number
-  /** Threads so far that were ended because their request took too long, that have crashed, that were due. */
+  /** Threads so far that were ended because their request took too long. */
   readonly timedOut: number
+  /** Threads so far that have ended by themselves. */
   readonly crashed: number
+  /** Threads so far that were replaced because they had served as many requests as they should. */
   readonly recycled: number
 }
 
