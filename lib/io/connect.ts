@@ -22,9 +22,16 @@ import type { ByteStream } from './stream.ts'
 
 /** Whom to connect to: a host, by its name or address, and a TCP port; or the path of a unix socket. */
 export type ConnectTarget =
-  | { readonly host: string; readonly port: number }
-  /** A path; on Linux also an `@` and a name, for a socket without a file. */
-  | { readonly path: string }
+  | {
+      /** An address, or a name, all of whose addresses are tried. */
+      readonly host: string
+      /** The TCP port. */
+      readonly port: number
+    }
+  | {
+      /** The path of a unix socket; on Linux also an `@` and a name, for one without a file. */
+      readonly path: string
+    }
 
 /** What a connection may take besides. */
 export interface ConnectOptions {

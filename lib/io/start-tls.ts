@@ -40,9 +40,14 @@ export interface TlsClientOptions {
 
 /** Which side of the handshake we are, and how we encrypt. */
 export type StartTlsOptions =
-  | { readonly client: TlsClientOptions & { readonly serverName: string } }
-  /** The files are read once for each object. */
-  | { readonly server: TlsOptions }
+  | {
+      /** We are the client. The name of the server must be given. */
+      readonly client: TlsClientOptions & Required<Pick<TlsClientOptions, 'serverName'>>
+    }
+  | {
+      /** We are the server. The files are read once for each object. */
+      readonly server: TlsOptions
+    }
 
 /**
  * Begins to encrypt a connection. However this ends, the stream that it is given is closed: the one that it

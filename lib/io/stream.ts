@@ -31,7 +31,7 @@ export interface SendableFile {
 
 /** Told when the peer has gone, or has ended its side, whether or not somebody reads. */
 export interface HangUpWatcher {
-  /** @param broken - true when nothing can reach the peer any more; false when it only ended its side */
+  /** The peer has gone. @param broken - true when nothing can reach the peer any more; false when it only ended its side */
   hungUp(broken: boolean): void
 }
 

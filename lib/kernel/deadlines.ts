@@ -21,7 +21,7 @@ const NOWHERE = -1
 
 /** What is told when its deadline has passed. */
 export interface Expiring {
-  /** @param now - the time of the tick, in milliseconds of the host's clock */
+  /** The deadline has passed. @param now - the time of the tick, in milliseconds of the host's clock */
   expired(now: number): void
 }
 

@@ -11,6 +11,7 @@ import type { Trap } from './traps.ts'
 
 /** A computation that may wait. `yield*` it. Every generator of traps is one. */
 export interface Operation<T> {
+  /** Begins it: for `yield*` and for kernels. */
   [Symbol.iterator](): Iterator<Trap, T>
 }
 
@@ -64,6 +65,7 @@ export abstract class Awaitable<T> implements Operation<T>, PromiseLike<T> {
     if (inspector !== null) inspector.made(this, new.target)
   }
 
+  /** Runs it inside the calling task: `yield*` it. */
   abstract [Symbol.iterator](): Coroutine<T>
 
   /** Starts it as a task, and awaits that. Each call starts it anew. */

@@ -65,6 +65,9 @@ export interface TaskKeeper {
   /** What the task works on, in words, for reports. */
   readonly doing?: string | undefined
   /**
+   * A task has ended.
+   *
+   * @param task - which
    * @param failed - false for a task that is done, and for one that was cancelled
    * @param result - what it returned, or threw
    */
@@ -173,6 +176,7 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
     return this.measuredBy
   }
 
+  /** Takes effect at once. */
   set meter(meter: Meter | null) {
     const { measuredBy: before, kernel, state } = this
     if (meter === before) return

@@ -9,7 +9,6 @@ import { Server } from './server.ts'
 /**
  * Makes a server. It serves nothing before `listen`.
  *
- * @param options - may be left out
  * @param handler - answers requests: a generator function, an async function or a plain one
  * @returns the server, which listens nowhere
  * @throws GyreError `GYRE_BAD_OPTION` for an unknown option or a wrong value; `GYRE_IO_UNAVAILABLE`
@@ -25,6 +24,13 @@ import { Server } from './server.ts'
  * ```
  */
 export function createServer(handler: Handler): Server
+/**
+ * As above, with options.
+ *
+ * @param options - limits, io, records, log
+ * @param handler - answers requests
+ * @returns the server, which listens nowhere
+ */
 export function createServer(options: ServerOptions, handler: Handler): Server
 export function createServer(...given: [Handler] | [ServerOptions, Handler]): Server {
   const [options, handler] = given.length === 1 ? [{}, given[0]] : given

@@ -25,7 +25,7 @@ export type { AccessRecord, AccessWriter, LoopShare, Outcome, Phase } from './re
 export { Request } from './request.ts'
 export type { RequestDoor, RequestFacts, RequestOrigin } from './request.ts'
 export { Response } from './response.ts'
-export type { InterimStatus, Payload, ResponseSink } from './response.ts'
+export type { InterimStatus, Payload, ResponseSink, ResponseStage } from './response.ts'
 export type { ErrorMessage, FinishMessage, RequestMessage, StallMessage } from './tracing.ts'
 export type { Refused } from './head-reader.ts'
 export type { Companion, Companioned, Manners, Takeover } from './takeover.ts'

@@ -150,6 +150,7 @@ export class Request {
     return this.body.limit
   }
 
+  /** To be set before the body is read. */
   set bodyLimit(bytes: number) {
     this.body.limit = bytes
   }

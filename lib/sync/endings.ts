@@ -7,7 +7,18 @@ import type { Waitable } from './ready.ts'
 
 /** How a task has ended. */
 export type TaskEnding<T> =
-  { readonly state: 'done'; readonly value: T } | { readonly state: 'failed' | 'cancelled'; readonly error: unknown }
+  | {
+      /** It has returned. */
+      readonly state: 'done'
+      /** What it returned. */
+      readonly value: T
+    }
+  | {
+      /** It has thrown: an error, or its own cancel. */
+      readonly state: 'failed' | 'cancelled'
+      /** What it threw. */
+      readonly error: unknown
+    }
 
 /**
  * The outcome of a task that has ended. Whoever asks has taken note of a failure: it is not reported as

@@ -64,6 +64,7 @@ export class Held implements Disposable {
     holdable?.release()
   }
 
+  /** The same as `release()`, for `using`. */
   [Symbol.dispose](): void {
     this.release()
   }

@@ -37,7 +37,9 @@ export interface LockStatistics {
  * ```
  */
 export class Lock implements Holdable {
+  /** The task that holds it. */
   protected owner: Task | null = null
+  /** How often that task has acquired it. */
   protected depth = 0
   private readonly line = new Line<Task>('a lock', undefined, () => (this.owner === null ? [] : [this.owner]))
 

@@ -98,6 +98,7 @@ export class PeriodicCallback implements Operation<never>, Disposable {
     this.stop()
   }
 
+  /** Repeats the work in the calling task: `yield*` it. */
   *[Symbol.iterator](): Coroutine<never> {
     const { host } = currentTask().kernel
     let due = host.now()

@@ -14,8 +14,7 @@ export type ScopedWork<T> = Operation<T> | ((scope: Scope) => Operation<T>)
  * @param duration - milliseconds
  * @param work - an operation, or a function that makes one; it is handed the scope, whose `cancelAt` puts
  *   the limit off
- * @param otherwise - what to return when the time is over; every `finally` of the work has run by then
- * @returns what the work returns, or `otherwise`
+ * @returns what the work returns; undefined when the time is over: every `finally` of the work has run by then
  * @throws GyreError `GYRE_TASK_MISUSE` for NaN
  * @example
  * ```ts
@@ -24,6 +23,14 @@ export type ScopedWork<T> = Operation<T> | ((scope: Scope) => Operation<T>)
  * ```
  */
 export function moveOnAfter<T>(duration: number, work: ScopedWork<T>): Coroutine<T | undefined>
+/**
+ * As above, with a value of its own for when the time is over.
+ *
+ * @param duration - milliseconds
+ * @param work - an operation, or a function that makes one
+ * @param otherwise - what to return when the time is over
+ * @returns what the work returns, or `otherwise`
+ */
 export function moveOnAfter<T, D>(duration: number, work: ScopedWork<T>, otherwise: D): Coroutine<T | D>
 export function* moveOnAfter<T, D>(duration: number, work: ScopedWork<T>, otherwise?: D): Coroutine<T | D | undefined> {
   const result = yield* withScope((scope) => limited(duration, work, scope))

@@ -19,7 +19,14 @@ export type ResultOf<R> = R extends () => Operation<infer T> ? T : R extends Ope
 export type ResultsOf<W> = { -readonly [Key in keyof W]: ResultOf<W[Key]> }
 
 /** Which operation of a record was first, and with what. */
-export type Winner<W> = { [Key in keyof W]: { readonly name: Key; readonly value: ResultOf<W[Key]> } }[keyof W]
+export type Winner<W> = {
+  [Key in keyof W]: {
+    /** Its name in the record. */
+    readonly name: Key
+    /** What it returned. */
+    readonly value: ResultOf<W[Key]>
+  }
+}[keyof W]
 
 /**
  * Runs operations side by side and waits for all. The first failure cancels the others.

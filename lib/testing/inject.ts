@@ -44,9 +44,8 @@ export interface InjectOptions {
  * The connection is an ordinary one of the server: its limits hold and its counts count. It is done when
  * the server has ended the connection, so the handler is over by then too.
  *
- * @param target - a server, which need not listen; or a handler, for which a server is made
+ * @param target - a handler, for which a server is made; or a server, which need not listen
  * @param request - `GET /` without it
- * @param options - for handlers only: the clock and the server's options
  * @returns the answer; `yield*` or await it
  * @throws GyreError `GYRE_ANSWER_BROKEN` where no whole answer came; `GYRE_BAD_OPTION`
  * @example
@@ -59,6 +58,14 @@ export interface InjectOptions {
  * ```
  */
 export function inject(target: Server, request?: InjectedRequest): Operation<Answer> & PromiseLike<Answer>
+/**
+ * As above, for a handler.
+ *
+ * @param target - a handler, for which a server is made
+ * @param request - `GET /` without it
+ * @param options - the clock, and options of the server
+ * @returns the answer; `yield*` or await it
+ */
 export function inject(
   target: Handler,
   request?: InjectedRequest,

@@ -6,7 +6,7 @@ import { GyreError } from '../base/index.ts'
 import type { BaseEnviron, StartResponse, WsgiHeaders } from './types.ts'
 
 /** An application of any way: its environ and its result are the way's own. */
-type App<E extends BaseEnviron, R> = (environ: E, startResponse: StartResponse) => R
+export type App<E extends BaseEnviron, R> = (environ: E, startResponse: StartResponse) => R
 
 /**
  * Makes one middleware of several.

@@ -29,6 +29,7 @@ export class FileWrapper implements Iterable<Uint8Array>, Iterator<Uint8Array> {
     this.blockSize = blockSize
   }
 
+  /** It is iterated once. */
   [Symbol.iterator](): this {
     return this
   }

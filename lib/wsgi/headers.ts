@@ -98,6 +98,7 @@ export class Headers implements Iterable<Pair> {
     return this.pairs.map(([, value]) => value)
   }
 
+  /** The pairs, in order. */
   [Symbol.iterator](): Iterator<Pair> {
     return this.pairs[Symbol.iterator]()
   }

@@ -6,7 +6,9 @@
  * Floor: 4. May import: base, kernel, protocol, sync, io, server.
  * Suite: test/wsgi. Page: docs/wsgi.md.
  */
+export type { WsgiLimitName, WsgiLimits } from '../base/index.ts'
 export { compose, hostApps, mountApps } from './compose.ts'
+export type { App } from './compose.ts'
 export { wsgi } from './container.ts'
 export { DiskFile } from './disk-file.ts'
 export type { FileLike } from './disk-file.ts'
@@ -15,6 +17,7 @@ export { wsgiGenerator } from './generator.ts'
 export { Headers } from './headers.ts'
 export { isHopByHop } from './hop-by-hop.ts'
 export { TaskInput, WsgiInput } from './input.ts'
+export type { Pull } from './input.ts'
 export { lint, lintMiddleware } from './lint.ts'
 export { fromHandler } from './native.ts'
 export type { WsgiOptions } from './options.ts'

@@ -136,6 +136,7 @@ export class WsgiInput implements Iterable<Buffer> {
     return complete(this.cutter.readlines(hint))
   }
 
+  /** Its lines, as `readline` reads them. */
   *[Symbol.iterator](): Iterator<Buffer> {
     for (let line = this.readline(); line.length > 0; line = this.readline()) yield line
   }

@@ -101,13 +101,19 @@ export type WsgiHeaders = readonly (readonly [name: string, value: string])[]
 export type StartResponse = (status: string, headers: WsgiHeaders, error?: unknown) => WriteChunk
 
 /** What an application returns: chunks, and maybe a `close` that is called at the end, whatever happened. */
-export type WsgiResult = Iterable<Uint8Array> & { close?: () => void }
+export type WsgiResult = Iterable<Uint8Array> & {
+  /** Called once at the end, whatever happened. */
+  close?: () => void
+}
 
 /** An application. */
 export type WsgiApp = (environ: Environ, startResponse: StartResponse) => WsgiResult
 
 /** What an application of the generator way returns: chunks, and between them anything that may wait. */
-export type TaskResult = Iterable<Uint8Array | Trap> & { close?: () => void }
+export type TaskResult = Iterable<Uint8Array | Trap> & {
+  /** Called once at the end, whatever happened. */
+  close?: () => void
+}
 
 /** An application of the generator way: `yield` a chunk, `yield*` a wait. */
 export type WsgiTaskApp = (environ: TaskEnviron, startResponse: StartResponse) => TaskResult

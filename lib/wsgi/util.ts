@@ -8,9 +8,13 @@ import type { BaseEnviron, Environ } from './types.ts'
 
 /** What the URL algorithm of PEP 3333 needs of an environ. */
 export type UrlEnviron = Pick<BaseEnviron, 'wsgi.url_scheme' | 'SERVER_NAME' | 'SERVER_PORT'> & {
+  /** The field Host of the request. */
   HTTP_HOST?: string
+  /** The path of the mount, decoded. */
   SCRIPT_NAME?: string
+  /** The rest of the path, decoded. */
   PATH_INFO?: string
+  /** What follows the `?` of the target. */
   QUERY_STRING?: string
 }
 

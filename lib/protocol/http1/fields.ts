@@ -133,6 +133,7 @@ export class RequestFields implements Iterable<[name: string, value: string]> {
     return this.slice(index * 4 + 2)
   }
 
+  /** The fields in order, as pairs of name and value. */
   *[Symbol.iterator](): IterableIterator<[name: string, value: string]> {
     for (let index = 0; index < this.count; index++) yield [this.nameAt(index), this.valueAt(index)]
   }
@@ -322,6 +323,7 @@ export class ResponseFields implements Iterable<[name: string, value: string]> {
     return this.values[index] as string
   }
 
+  /** The fields in order, as pairs of name and value. */
   *[Symbol.iterator](): IterableIterator<[name: string, value: string]> {
     for (let at = 0; at < this.names.length; at++) yield [this.nameAt(at), this.valueAt(at)]
   }

@@ -94,7 +94,10 @@ module_._initialize()
 areaAt = module_.malloc(SIZES.input)
 
 /** Where bytes are read to, and parsed. */
-export const input: { bytes: Buffer } = { bytes: Buffer.from(module_.memory.buffer, areaAt, SIZES.input) }
+export const input: {
+  /** Made anew when the memory of the parser grows: do not keep it. */
+  bytes: Buffer
+} = { bytes: Buffer.from(module_.memory.buffer, areaAt, SIZES.input) }
 
 /** Memory that grows detaches every view of it: to be called after whatever may have made it grow. */
 function renewView(): void {
