@@ -5,7 +5,7 @@ import { GyreError, SIZES, describeError, effectiveLimits, resolveLimits, unsafe
 import type { EffectiveLimit, Limits } from '../base/index.ts'
 import { chooseIo } from '../io/index.ts'
 import type { ByteStream, Endpoint, IoChoice, Listener } from '../io/index.ts'
-import { ParkingLot, Scope } from '../kernel/index.ts'
+import { ParkingLot } from '../kernel/index.ts'
 import type { Coroutine, Kernel, Operation, Task } from '../kernel/index.ts'
 import { dateLine } from '../protocol/index.ts'
 import { accessWriter } from './access.ts'
@@ -29,11 +29,11 @@ import { checkServerOptions } from './options.ts'
 import type { ServerOptions } from './options.ts'
 import type { AccessWriter } from './record.ts'
 import type { Request, RequestOrigin } from './request.ts'
+import { Roster } from './roster.ts'
 import { CLOSE_SIGNALS, waitCloseSignal } from './signals.ts'
+import { watchStalls } from './stalls.ts'
 import type { Manners } from './takeover.ts'
 import { Tally, recordOf, unanswered } from './tally.ts'
-import { loopStall } from './tracing.ts'
-import type { StallMessage } from './tracing.ts'
 import type { Counts, Settlement } from './tally.ts'
 
 /** What a server is doing. */
@@ -82,10 +82,7 @@ export class Server implements ServerContext {
   private readonly entrance: Entrance
   private readonly farewells = new Farewells(this)
   private readonly closingSoon = new AbortController()
-  /** The tasks of all connections; each is kept by its Connection. */
-  private readonly connections = new Set<Task>()
-  /** All connections: cancelling it ends what a drain could not wait for. */
-  private readonly scope: Scope
+  private readonly roster: Roster
   private readonly empty = new ParkingLot('the last connection')
   private phase: Phase = 'open'
   private ending: Task<CloseReport> | null = null
@@ -112,16 +109,14 @@ export class Server implements ServerContext {
     this.cancelOnDisconnect = options.cancelOnDisconnect ?? true
     this.accounting = options.accounting ?? false
     this.io = chooseIo(options.io)
-    this.scope = new Scope(kernel, null, false)
-    this.scope.grace = this.limit.cancelGrace
-    this.scope.tasks = this.connections
+    this.roster = new Roster(kernel, this.limit.cancelGrace)
     this.noBody = new NoBody(kernel)
     this.afterwork = new Afterwork(kernel, this.limit.cancelGrace, this.tellIfEmpty)
     this.budget = new OutputBudget(this.limit.outputTotal)
     this.entrance = new Entrance({
       kernel,
       limit: this.limit,
-      inside: () => this.connections.size,
+      inside: () => this.roster.size,
       welcome: (stream) => {
         this.welcome(stream)
       },
@@ -146,10 +141,7 @@ export class Server implements ServerContext {
     this.log = options.log === false ? () => undefined : (options.log ?? toStandardError)
     for (const sentence of unsafeCombinations(this.limit))
       this.report(new GyreError('GYRE_UNSAFE_LIMITS', sentence), 0, null)
-    if (this.limit.stallTime < Infinity)
-      kernel.watchStalls(this.limit.stallTime, (task, duration, site) => {
-        this.stalled(task, duration, site)
-      })
+    watchStalls(this)
   }
 
   /** False from the beginning of `close` on: what a readiness check should answer with. */
@@ -225,7 +217,7 @@ export class Server implements ServerContext {
     const connection = new Connection(this, stream, address)
     // It was in the queue when the listener stopped, or in its handshake.
     if (this.phase === 'closing') connection.windDown()
-    this.kernel.start(connection.serve(), 'connection', this.scope, connection)
+    this.roster.enter(connection)
   }
 
   /**
@@ -265,15 +257,7 @@ export class Server implements ServerContext {
 
   /** The requests that run now, the oldest first: what a close without patience would cut. */
   running(): RunningRequest[] {
-    const now = this.kernel.host.now()
-    const found: RunningRequest[] = []
-    for (const { keeper } of this.connections) {
-      if (!(keeper instanceof Connection) || keeper.exchange === null) continue
-      const { head, origin, phase, started } = keeper.exchange
-      const { method, target } = head
-      found.push({ method, target, remote: origin.remote, phase, age: now - started })
-    }
-    return found.sort((one, other) => other.age - one.age)
+    return this.roster.running(this.kernel.host.now())
   }
 
   /**
@@ -299,7 +283,7 @@ export class Server implements ServerContext {
   statistics(): ServerStatistics {
     return {
       io: this.io,
-      connections: this.connections.size,
+      connections: this.roster.size,
       afterwork: this.afterwork.size,
       outputHeld: this.budget.held,
       ...this.tally.snapshot(),
@@ -352,13 +336,13 @@ export class Server implements ServerContext {
   }
 
   /** @internal */ connectionEnded(task: Task, address: string | null): void {
-    this.scope.leave(task)
+    this.roster.leave(task)
     this.entrance.leave(address)
     this.tellIfEmpty()
   }
 
   private readonly tellIfEmpty = (): void => {
-    if (this.connections.size === 0) this.empty.wakeAll()
+    if (this.roster.size === 0) this.empty.wakeAll()
   }
 
   private *open(options: ListenOptions): Coroutine<ServerAddress> {
@@ -385,18 +369,6 @@ export class Server implements ServerContext {
     this.settle(unanswered(origin, error, { started: this.kernel.time, head: null, status }))
   }
 
-  /** A step took too long; all servers of the thread share the loop, and the newest that watches is told. */
-  private stalled(task: Task, duration: number, site: readonly string[]): void {
-    const connection = task.keeper instanceof Connection ? task.keeper : null
-    const request = connection?.exchange?.request ?? connection?.recent ?? null
-    const what = `${request === null ? '' : `${request.method} ${request.path}, `}task ${task.name}`
-    const until = site[0] === undefined ? '' : `, until it waited at ${site[0]}`
-    const error = new GyreError('GYRE_LOOP_STALLED', `${what}: one step took ${duration.toFixed(1)} ms${until}`)
-    this.tally.hit(error)
-    this.report(error, 0, connection)
-    if (loopStall.hasSubscribers) loopStall.publish({ task, duration, site, request } satisfies StallMessage)
-  }
-
   private *closeAfter(event: Operation<unknown>): Coroutine<CloseReport> {
     yield* event
     return yield* this.close()
@@ -408,27 +380,27 @@ export class Server implements ServerContext {
     const report = yield* drain({
       limit: this.limit,
       empty: this.empty,
-      size: () => this.connections.size + this.entrance.arriving,
+      size: () => this.roster.size + this.entrance.arriving,
       afterwork: () => this.afterwork.size,
       running: () => this.running(),
       outcomes: () => ({ ...this.tally.outcomes }),
       now: () => this.kernel.host.now(),
       windDown: () => {
-        for (const { keeper } of this.connections) if (keeper instanceof Connection) keeper.windDown()
+        this.roster.windDown()
       },
       stopListening: () => {
         // Who has just come, and who comes in from here on, is told at once.
         this.phase = 'closing'
-        for (const { keeper } of this.connections) if (keeper instanceof Connection && keeper.fresh) keeper.windDown()
+        this.roster.windDownFresh()
         return this.entrance.stop()
       },
       cancel: () => {
         this.entrance.close()
-        this.scope.cancel('the server shuts down')
+        this.roster.cancel()
         this.afterwork.cancel()
       },
       reset: () => {
-        for (const { keeper } of this.connections) if (keeper instanceof Connection) keeper.stream.reset()
+        this.roster.reset()
       },
     })
     this.phase = 'closed'

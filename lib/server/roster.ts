@@ -1,0 +1,73 @@
+/*
+ * The roster: all connections of a server, what they are at, and the ways to end them.
+ */
+import { Scope } from '../kernel/index.ts'
+import type { Kernel, Task } from '../kernel/index.ts'
+import { Connection } from './connection.ts'
+import type { RunningRequest } from './drain.ts'
+
+export class Roster {
+  private readonly kernel: Kernel
+  private readonly scope: Scope
+  /** The tasks of all connections; each is kept by its Connection. */
+  private readonly tasks = new Set<Task>()
+
+  /** @param grace - how long a connection's cleanup may take after a cancel, in milliseconds */
+  constructor(kernel: Kernel, grace: number) {
+    this.kernel = kernel
+    this.scope = new Scope(kernel, null, false)
+    this.scope.grace = grace
+    this.scope.tasks = this.tasks
+  }
+
+  /** How many there are. */
+  get size(): number {
+    return this.tasks.size
+  }
+
+  /** Takes a connection in, and has it served. */
+  enter(connection: Connection): void {
+    this.kernel.start(connection.serve(), 'connection', this.scope, connection)
+  }
+
+  /** A connection has ended. @param task - its task */
+  leave(task: Task): void {
+    this.scope.leave(task)
+  }
+
+  /** The requests that run, the oldest first. @param now - of the host's clock */
+  running(now: number): RunningRequest[] {
+    const found: RunningRequest[] = []
+    for (const { exchange } of this.connections()) {
+      if (exchange === null) continue
+      const { head, origin, phase, started } = exchange
+      const { method, target } = head
+      found.push({ method, target, remote: origin.remote, phase, age: now - started })
+    }
+    return found.sort((one, other) => other.age - one.age)
+  }
+
+  /** Has every connection end after its answer. */
+  windDown(): void {
+    for (const connection of this.connections()) connection.windDown()
+  }
+
+  /** The same for those on which nothing was answered yet. */
+  windDownFresh(): void {
+    for (const connection of this.connections()) if (connection.fresh) connection.windDown()
+  }
+
+  /** Cancels what runs. */
+  cancel(): void {
+    this.scope.cancel('the server shuts down')
+  }
+
+  /** Resets the connections. */
+  reset(): void {
+    for (const { stream } of this.connections()) stream.reset()
+  }
+
+  private connections(): Connection[] {
+    return [...this.tasks].map(({ keeper }) => keeper).filter((keeper) => keeper instanceof Connection)
+  }
+}
