@@ -37,6 +37,7 @@ export {
   writeFile,
 } from './io/index.ts'
 export type {
+  BufferedStreamStatistics,
   ByteStream,
   CertificatePair,
   ConnectOptions,
@@ -51,6 +52,7 @@ export type {
   ProcessStream,
   Readiness,
   ServeTcpOptions,
+  SignalSourceStatistics,
   StartTlsOptions,
   StreamHandler,
   StreamServerCloseOptions,
@@ -89,6 +91,7 @@ export type {
   Coroutine,
   Deadlock,
   EndListener,
+  NurseryStatistics,
   Operation,
   Runnable,
   SpawnOptions,

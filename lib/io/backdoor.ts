@@ -23,6 +23,7 @@ import { BufferedStream } from './buffered.ts'
 import { inspectTasks } from './inspect.ts'
 import { homeKernel, run, spawn } from './runtime.ts'
 import { serveTcp } from './serve-tcp.ts'
+import type { StreamServer } from './serve-tcp.ts'
 import { writeAll } from './stream.ts'
 import type { ByteStream } from './stream.ts'
 
@@ -33,11 +34,19 @@ export class Backdoor {
   /** Where it is. */
   readonly path: string
   private readonly serving: Task
+  private readonly server: StreamServer
 
   /** For `openBackdoor` alone. */
-  constructor(path: string, serving: Task) {
+  constructor(path: string, serving: Task, server: StreamServer) {
     this.path = path
     this.serving = serving
+    this.server = server
+  }
+
+  /** @returns how many sessions are open, and how many ever were */
+  statistics(): { readonly sessions: number; readonly accepted: number } {
+    const { connections, accepted } = this.server.statistics()
+    return { sessions: connections, accepted }
   }
 
   /** Ends all sessions, and removes the socket. @returns a task that ends when that is done */
@@ -80,11 +89,10 @@ export function openBackdoor(path: string, names: Readonly<Record<string, unknow
 function* open(path: string, names: Readonly<Record<string, unknown>>): Coroutine<Backdoor> {
   if (path === '' || path.startsWith('@') || path.includes('\0'))
     throw new GyreError('GYRE_BAD_OPTION', 'a backdoor needs the path of a file: what has none is open to everybody')
-  const listening = new AsyncResult<undefined>()
+  const listening = new AsyncResult<StreamServer>()
   const serving = spawn(serve(path, names, listening), { name: 'backdoor' })
   try {
-    yield* listening.get()
-    return new Backdoor(path, serving)
+    return new Backdoor(path, serving, yield* listening.get())
   } catch (error) {
     serving.cancel()
     throw error
@@ -94,12 +102,12 @@ function* open(path: string, names: Readonly<Record<string, unknown>>): Coroutin
 function* serve(
   path: string,
   names: Readonly<Record<string, unknown>>,
-  listening: AsyncResult<undefined>,
+  listening: AsyncResult<StreamServer>,
 ): Coroutine<void> {
   try {
     const server = yield* serveTcp((stream) => talk(stream, names), { path, mode: OWNER_ONLY })
     inspectTasks()
-    listening.set(undefined)
+    listening.set(server)
     yield* server.wait()
   } catch (error) {
     if (listening.ready) throw error

@@ -19,6 +19,14 @@ const NOTHING = Buffer.alloc(0)
 const LINE_FEED = 10
 const CARRIAGE_RETURN = 13
 
+/** What a buffered stream counts. */
+export interface BufferedStreamStatistics {
+  /** Bytes that came and were not taken yet. */
+  readonly unread: number
+  /** Tasks that wait to write, while another does. */
+  readonly writing: number
+}
+
 /**
  * Reads and writes over any byte stream, and is one itself. One task at a time reads; any number may write,
  * each `writeAll` as a whole.
@@ -54,6 +62,11 @@ export class BufferedStream implements ByteStream, Disposable {
   /** How many bytes came and were not taken yet. */
   get unread(): number {
     return this.end - this.start
+  }
+
+  /** @returns how many bytes came and were not taken yet, and how many tasks wait to write */
+  statistics(): BufferedStreamStatistics {
+    return { unread: this.unread, writing: this.writing.statistics().waiting }
   }
 
   /**

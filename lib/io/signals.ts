@@ -6,6 +6,13 @@ import { GyreError } from '../base/index.ts'
 import type { Coroutine, Operation } from '../kernel/index.ts'
 import { Queue, Source } from '../sync/index.ts'
 
+/** What a source of signals counts. */
+export interface SignalSourceStatistics {
+  readonly listening: boolean
+  /** Signals that came and were not taken. */
+  readonly pending: number
+}
+
 /**
  * Signals, to be waited for once by `yield*`, or one after another by `each`. Made by `waitSignal`.
  *
@@ -51,6 +58,11 @@ export class SignalSource extends Source<NodeJS.Signals> implements Operation<No
   /** Listens no more: the signals do again what they do by default. */
   override *close(): Coroutine<void> {
     this.unlisten()
+  }
+
+  /** @returns whether it listens, and how many signals came and were not taken */
+  statistics(): SignalSourceStatistics {
+    return { listening: this.hold !== null, pending: this.pending.size }
   }
 
   private readonly onSignal = (name: NodeJS.Signals): void => {

@@ -18,6 +18,14 @@ import { park } from './traps.ts'
 
 const NONE: ReadonlySet<Task> = new Set()
 
+/** What a nursery counts. */
+export interface NurseryStatistics {
+  /** Children that have not ended. */
+  readonly children: number
+  /** Errors so far, of children and of the body. */
+  readonly errors: number
+}
+
 /**
  * Where children are spawned; made by `nursery()`.
  *
@@ -68,6 +76,11 @@ export class Nursery implements TaskKeeper {
   /** Cancels the children and the body. @param reason - in words, for reports */
   cancel(reason?: string): void {
     this.scope.cancel(reason)
+  }
+
+  /** @returns how many children have not ended, and how many errors it will throw */
+  statistics(): NurseryStatistics {
+    return { children: this.scope.tasks?.size ?? 0, errors: this.errors.length }
   }
 
   /** A child has ended. @internal */

@@ -70,13 +70,14 @@ const server = gyre.createServer(function* (request, response) {
 const { url } = await server.listen({ port: 0, host: '127.0.0.1' })
 for (const path of ['slow', 'slow']) fetch(url + path).catch(() => {})
 setInterval(() => {
-  if (server.running().length === 2 && lock.statistics().waiting === 1) console.log('ready')
+  const waiting = (what) => gyre.formatTaskTree().split(what + ' (GET /slow): waits').length - 1
+  if (waiting('connection') === 2 && waiting('stock') === 2) console.log('ready')
 }, 5)
 `,
   )
   await told('ready')
   child.kill('SIGUSR2')
-  await eventually(() => errors().includes('stock'))
+  await eventually(() => errors().split('spawned at page').length > 2)
   const text = errors().replace(/\((?:file:)?[^()]*\/([^/()]+):(\d+):\d+\)/g, '$1:$2')
   expect(text).toMatch(
     /#\d+ connection \(GET \/slow\): waits for sleep\(60000\), \d+ ms old\n +at query site\.mjs:4\n +at (?:Module\.)?holding holding\.js:\d+\n +at page site\.mjs:8\n +at .*site\.mjs:12/,
@@ -261,6 +262,7 @@ describe('a backdoor', () => {
       sockets.push(socket)
     }
     await eventually(() => [0, 1].every((index) => texts[index]?.includes(`gyre> ${index}\n`)))
+    expect(door.statistics()).toEqual({ sessions: 2, accepted: 2 })
     const closed = Promise.all(sockets.map((socket) => once(socket, 'close')))
     await door.close()
     await closed

@@ -3,6 +3,7 @@ import {
   Cancelled,
   ParkingLot,
   Spot,
+  TASK_STATES,
   currentTask,
   giveWay,
   nursery,
@@ -13,7 +14,7 @@ import {
   withScope,
   withTimeout,
 } from '../../lib/kernel/index.ts'
-import type { Coroutine, Nursery, Scope } from '../../lib/kernel/index.ts'
+import type { Coroutine, Nursery, Scope, Task } from '../../lib/kernel/index.ts'
 import { MockHost, resultOf, runMock } from '../support/mock-host.ts'
 
 function* forever(log: string[], name: string): Coroutine<never> {
@@ -586,3 +587,40 @@ function* value<T>(time: number, result: T): Coroutine<T> {
   yield* sleep(time)
   return result
 }
+
+test('tasks go the ways that TASK_STATES has, and all of them', () => {
+  const seen = new Set<string>()
+  const watched = <T>(task: Task<T>): Task<T> => {
+    let { state } = task
+    const change = (next: typeof state): void => {
+      seen.add(`${state} -> ${next}`)
+      state = next
+    }
+    Object.defineProperty(task, 'state', { get: () => state, set: change })
+    return task
+  }
+  runMock(function* () {
+    const spawn = <T>(work: () => Coroutine<T>): Task<T> => watched(currentTask().kernel.spawn(work))
+    const waiting = function* (): Coroutine<void> {
+      yield* giveWay()
+      yield* sleep(10)
+    }
+    const cancelled = spawn(waiting)
+    const failed = spawn(function* () {
+      yield* waiting()
+      throw new Error('on purpose')
+    })
+    const joining = spawn(function* () {
+      yield* spawn(waiting)
+    })
+    yield* sleep(1)
+    cancelled.cancel()
+    yield* joining
+    yield* sleep(1)
+    expect([cancelled.state, failed.state, joining.state]).toEqual(['cancelled', 'failed', 'done'])
+  })
+  const ways = Object.entries(TASK_STATES).flatMap(([from, events]) =>
+    Object.values(events as Record<string, string>).map((to) => `${from} -> ${to}`),
+  )
+  expect([...seen].sort()).toEqual([...new Set(ways)].sort())
+})
