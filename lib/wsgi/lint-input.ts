@@ -2,6 +2,7 @@
  * What lint checks of reads and of what is written for the operator. The lines that begin with `//#` are the rules, as
  * in lint.ts.
  */
+import { GyreError } from '../base/index.ts'
 import { must } from './lint-must.ts'
 import { WsgiInput } from './input.ts'
 import type { WsgiErrors } from './types.ts'
@@ -34,6 +35,16 @@ export class LintInput extends WsgiInput {
     checkSize('readlines()', given)
     return this.inner.readlines(...(given as [number])).map((line) => checkBytes(line, []))
   }
+
+  close(): never {
+    //# W9: it cannot be closed.
+    return mustNotClose('wsgi.input')
+  }
+}
+
+/** What an application must not close. */
+function mustNotClose(what: string): never {
+  throw new GyreError('GYRE_WSGI_LINT', `${what} is not the application's to close`)
 }
 
 const LF = 0x0a
@@ -51,7 +62,7 @@ function checkBytes(bytes: unknown, [size]: readonly unknown[]): Buffer {
 }
 
 /** `wsgi.errors`, watched. */
-export function lintErrors(inner: WsgiErrors): WsgiErrors {
+export function lintErrors(inner: WsgiErrors): WsgiErrors & { close(): never } {
   return {
     write(...given: unknown[]) {
       //# ## wsgi.errors
@@ -66,5 +77,6 @@ export function lintErrors(inner: WsgiErrors): WsgiErrors {
       must(given.length === 0, 'flush() takes nothing')
       inner.flush()
     },
+    close: () => mustNotClose('wsgi.errors'),
   }
 }

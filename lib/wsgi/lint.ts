@@ -1,7 +1,9 @@
 /*
  * lint: stands between a container and an application, and holds both to PEP 3333. It checks all that
  * wsgiref.validate checks, and what that cannot see: chunks that are no bytes, reads after the end, an iterable that
- * is left half way, start_response that comes too late, middleware that holds chunks back.
+ * is left half way, start_response that comes too late, middleware that holds chunks back. In one thing it is less
+ * strict: empty chunks may come before start_response, because that is how an application gives way. When a chunk goes
+ * out on the wire cannot be seen from here: the conformance rules try that over a socket (W18).
  *
  * The lines that begin with `//#` are the rules. docs/wsgi.md is made of them (.ci/make-wsgi-rules.mjs).
  */
@@ -10,7 +12,16 @@ import { isHopByHop } from './hop-by-hop.ts'
 import { LintInput, lintErrors } from './lint-input.ts'
 import { must } from './lint-must.ts'
 import { closeOf } from './result.ts'
-import type { Environ, Middleware, StartResponse, WsgiApp, WsgiHeaders, WsgiResult, WriteChunk } from './types.ts'
+import type {
+  Environ,
+  Middleware,
+  StartResponse,
+  WsgiApp,
+  WsgiErrors,
+  WsgiHeaders,
+  WsgiResult,
+  WriteChunk,
+} from './types.ts'
 
 /**
  * Wraps an application so that every breach of the interface, on either side of it, throws where it happens. For
@@ -40,7 +51,7 @@ export function lint(app: WsgiApp): WsgiApp {
     const [environ, startResponse] = given as [Environ, StartResponse]
     must(typeof startResponse === 'function', 'start_response is not a function')
     checkEnviron(environ)
-    const state = new LintState()
+    const state = new LintState(environ['wsgi.errors'])
     environ['wsgi.input'] = new LintInput(environ['wsgi.input'])
     environ['wsgi.errors'] = lintErrors(environ['wsgi.errors'])
     const result: unknown = app(environ, lintStart(state, startResponse))
@@ -55,7 +66,18 @@ class LintState {
   sent = false
   over = false
   bodiless = false
+  /** Where to say what comes too late to be thrown. */
+  readonly errors: WsgiErrors
+
+  constructor(errors: WsgiErrors) {
+    this.errors = errors
+  }
 }
+
+/** Told when a result is garbage: a server that has forgotten it cannot be thrown at any more. */
+const forgotten = new FinalizationRegistry<LintState>(({ errors }) => {
+  errors.write('lint: a result was dropped, and its close() was never called (W21)\n')
+})
 
 function lintStart(state: LintState, startResponse: StartResponse): StartResponse {
   return (...given: unknown[]) => {
@@ -67,6 +89,11 @@ function lintStart(state: LintState, startResponse: StartResponse): StartRespons
     must(
       state.starts === 0 || (error !== undefined && error !== null),
       'start_response is called again without exc_info',
+    )
+    //# W15: exc_info is an error, or a triple with one in the middle.
+    must(
+      error === undefined || error === null || error instanceof Error || (Array.isArray(error) && error.length === 3),
+      'exc_info is neither an error nor a triple',
     )
     //# It is not called after the iterable was closed.
     must(!state.over, 'start_response is called after the end')
@@ -158,6 +185,7 @@ class LintResult implements Iterable<Uint8Array>, Iterator<Uint8Array> {
     must(!(result instanceof Uint8Array), 'the result is bytes: wrap them in an array')
     this.result = result as Iterable<unknown, unknown>
     this.state = state
+    forgotten.register(this, state, state)
   }
 
   [Symbol.iterator](): this {
@@ -193,8 +221,10 @@ class LintResult implements Iterable<Uint8Array>, Iterator<Uint8Array> {
   close(): void {
     const { state } = this
     //# W21: close is called exactly once, whatever has ended the answer: its end, an error, the client.
+    //# W21: where it is never called, wsgi.errors is told as soon as the result is collected as garbage.
     must(!state.over, 'close() is called twice')
     state.over = true
+    forgotten.unregister(state)
     const own = closeOf(this.result)
     if (own !== undefined) own.call(this.result)
     else if (!this.exhausted) this.iterator?.return?.()

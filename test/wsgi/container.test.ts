@@ -3,6 +3,7 @@
  */
 import { describe, expect, test } from 'vitest'
 import { mount } from '../../lib/handlers/index.ts'
+import { environOf } from '../../lib/wsgi/environ.ts'
 import { wsgi } from '../../lib/wsgi/index.ts'
 import type { Environ, StartResponse, WsgiApp } from '../../lib/wsgi/index.ts'
 import type { Answer } from '../support/client.ts'
@@ -105,6 +106,40 @@ describe('environ', () => {
     )
     expect(environ).toMatchObject({ HTTP_X_A: '1, 2', HTTP_HOST: 'a:1', HTTP_COOKIE: 'a=1; b=2', SERVER_NAME: 'a' })
     expect(environ).not.toHaveProperty('HTTP_PROXY')
+  })
+
+  test('W6: names that nobody uses do not shut out those that everybody does', async () => {
+    for (let round = 0; round < 30; round++) {
+      const junk = Array.from({ length: 50 }, (_none, at) => `X-${round}-${at}: 1\r\n`).join('')
+      const environ = await environFor(`GET / HTTP/1.1\r\nHost: a\r\n${junk}Content-Type: text/x\r\nX-Real: yes\r\n`)
+      expect(environ).toMatchObject({ CONTENT_TYPE: 'text/x', HTTP_X_REAL: 'yes', [`HTTP_X_${round}_49`]: '1' })
+    }
+  })
+
+  test('W3: SERVER_NAME of an IPv6 address stands in brackets, and that of a unix socket is localhost', () => {
+    const facts = (address: string, port: number) => ({
+      ...{
+        method: 'GET',
+        target: '/',
+        path: '/',
+        query: '',
+        mountPath: '',
+        httpVersion: '1.0' as const,
+        secure: false,
+      },
+      remote: { address: '', port: 0 },
+      local: { address, port },
+      headers: { count: 0, nameAt: () => '', valueAt: () => '' },
+    })
+    const errors = { write: () => undefined, writelines: () => undefined, flush: () => undefined }
+    const mountFacts = { way: 'inline' as const, multithread: false, multiprocess: false, errors }
+    const name = (address: string, port: number): string =>
+      environOf(facts(address, port), mountFacts, null, undefined).SERVER_NAME
+    expect([name('::1', 80), name('127.0.0.1', 80), name('/run/socket', 0)]).toEqual([
+      '[::1]',
+      '127.0.0.1',
+      'localhost',
+    ])
   })
 
   test('W9 W27: the body without its coding, counted anew, read in every way', async () => {
@@ -224,6 +259,18 @@ describe('start_response', () => {
 })
 
 describe('the result', () => {
+  test('W28: write() after 100 MB of chunks is not taken for 100 MB that wait', async () => {
+    const large = Buffer.alloc(52_428_800)
+    const answer = await ask(function* (_environ, start) {
+      const write = start('200 OK', TEXT)
+      yield large
+      yield large
+      write(bytes('more'))
+      yield bytes('')
+    }, 'HEAD / HTTP/1.1\r\nHost: a\r\n')
+    expect(answer.codes).toEqual([])
+  })
+
   test('W16 W19: the head waits for the first chunk that is not empty', async () => {
     const answer = await ask(function* (_environ, start) {
       start('200 First', TEXT)

@@ -1,6 +1,8 @@
 /*
  * lint: every rule bites, on the side that breaks it; and a sound application passes.
  */
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import { inject } from '../../lib/testing/index.ts'
 import { demoApp, lint, lintMiddleware, setupTestingDefaults, wsgi } from '../../lib/wsgi/index.ts'
@@ -94,10 +96,35 @@ describe('the server', () => {
   })
 })
 
+interface Closing {
+  close(): void
+}
+
+test('a result that is dropped without close() is told of (W21)', async () => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const told: string[] = []
+  const errors = { write: (text: string) => void told.push(text), writelines: () => undefined, flush: () => undefined }
+  const call = (close: boolean): void => {
+    const result = lint(sound)(environ({ 'wsgi.errors': errors }), start)
+    if (close) result.close?.()
+  }
+  call(true)
+  call(false)
+  for (let tries = 0; tries < 200 && told.length === 0; tries++) {
+    collect()
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+  expect(told).toEqual([expect.stringMatching(/close\(\) was never called/)])
+})
+
 describe('the application', () => {
   const wrong: [why: RegExp, app: (begin: StartResponse, environ: Environ) => unknown][] = [
     [/called with 1 arguments/, (begin) => (begin as (...given: unknown[]) => void)('200 OK')],
     [/without exc_info/, (begin) => [begin('200 OK', TEXT), begin('200 OK', TEXT)]],
+    [/neither an error/, (begin) => begin('200 OK', TEXT, 'text')],
+    [/not the application's to close/, (_begin, { 'wsgi.input': input }) => (input as never as Closing).close()],
+    [/not the application's to close/, (_begin, { 'wsgi.errors': errors }) => (errors as never as Closing).close()],
     [/not like/, (begin) => begin('200', TEXT)],
     [/not a string/, (begin) => begin(200 as never, TEXT)],
     [/no final one/, (begin) => begin('100 Continue', TEXT)],

@@ -203,6 +203,28 @@ describe('put together', () => {
     }
   })
 
+  test('what is mounted at an encoded path keeps it, whatever the path is made of', async () => {
+    const native: Handler = (request, response) => response.text(request.mountPath)
+    const apps = mountApps<Environ, ReturnType<WsgiApp>>({
+      '/a/b': fromHandler(native),
+      '/\u00c3\u00a9': fromHandler(native),
+    })
+    for (const [path, found] of [
+      ['/a/b/c', '/a/b'],
+      ['/a%2Fb/c', '/a%2Fb'],
+      ['/a%2fb', '/a%2fb'],
+      ['/%61/b/c%2Fd', '/%61/b'],
+      ['/%C3%A9/%C3%A9', '/%C3%A9'],
+      ['/a/b/%zz', '/a/b'],
+    ] as const)
+      expect([path, await ask(wsgi(apps), path)]).toEqual([path, found])
+    const shifted: WsgiApp = (environ, start) => {
+      shiftPathInfo(environ)
+      return fromHandler(native)(environ, start)
+    }
+    expect(await ask(wsgi(shifted), '/x%20y/z')).toBe('/x%20y')
+  })
+
   test('middleware that reads the answer of a native handler is told that it cannot', async () => {
     const reading: Middleware = (app) => (environ, start) => [...app(environ, start)]
     const answer = await inject(wsgi(reading(fromHandler(() => undefined))), {}, { server: { log: false } })
