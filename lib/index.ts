@@ -51,6 +51,7 @@ export type {
   ProcessOptions,
   ProcessStream,
   Readiness,
+  SendableFile,
   ServeTcpOptions,
   SignalSourceStatistics,
   StartTlsOptions,
