@@ -16,9 +16,10 @@ export interface ClientError extends Error {
 
 /** What llhttp says is wrong, and its name for that; the first that is part of the sentence. */
 const NAMES: readonly (readonly [part: string, code: string])[] = [
+  ['extensions', 'HPE_CHUNK_EXTENSIONS_OVERFLOW'],
   ["Transfer-Encoding can't", 'HPE_INVALID_TRANSFER_ENCODING'],
   ["Content-Length can't", 'HPE_UNEXPECTED_CONTENT_LENGTH'],
-  ['Content-Length already', 'HPE_UNEXPECTED_CONTENT_LENGTH'],
+  ['Duplicate Content-Length', 'HPE_UNEXPECTED_CONTENT_LENGTH'],
   ['Content-Length', 'HPE_INVALID_CONTENT_LENGTH'],
   ['Transfer-Encoding', 'HPE_INVALID_TRANSFER_ENCODING'],
   ['method', 'HPE_INVALID_METHOD'],

@@ -7,10 +7,11 @@
  * others; 'finish' follows in the next turn, as in Node. Otherwise the connection's task waits here.
  */
 import type { ServerResponse } from 'node:http'
-import { GyreError } from '../base/index.ts'
-import { WOULD_WAIT } from '../io/index.ts'
+import { GyreError, SIZES } from '../base/index.ts'
+import { END, WOULD_WAIT } from '../io/index.ts'
 import { Spot, giveWay, park } from '../kernel/index.ts'
-import type { Coroutine } from '../kernel/index.ts'
+import type { Coroutine, Operation } from '../kernel/index.ts'
+import { input } from '../protocol/index.ts'
 import type { Companion, Companioned, Handler, Refused, Request, Takeover } from '../server/index.ts'
 import { requestStart, responseFinish } from './channels.ts'
 import { answerTo, clientErrorOf } from './error-codes.ts'
@@ -52,7 +53,8 @@ export class Talk implements Companion, OutputPort {
   /** True while the body of the request may bring more. */
   private bodyOpen = false
   private readonly spot = new Spot('an answer of node:http')
-  private awaitingBody = false
+  /** True while it waits for the stream. */
+  private onStream = false
   /** True while the connection's task is at work here: it sends what was written when it waits. */
   private inStep = false
   /** Requests so far, where they are counted. */
@@ -187,12 +189,7 @@ export class Talk implements Companion, OutputPort {
     if (body === null || req === null) return
     const piece = body.tryReadBody()
     if (piece === WOULD_WAIT) {
-      this.awaitingBody = true
-      try {
-        yield* body.waitForMore()
-      } finally {
-        this.awaitingBody = false
-      }
+      yield* this.waitOn(body.waitForMore())
       return
     }
     this.inStep = true
@@ -223,6 +220,18 @@ export class Talk implements Companion, OutputPort {
 
   *refuse(error: GyreError, seen: Refused | null): Coroutine<void> {
     yield* this.protest(clientErrorOf(error, seen))
+    const { stream } = this.port
+    // Nobody has closed it: as in Node, whatever comes is told as well.
+    for (let left: number = SIZES.lingerBytes; left > 0 && !this.closed && !this.ending && !stream.closed;) {
+      const size = stream.tryRead(input.bytes, 0, SIZES.input)
+      if (size === END) return
+      if (size === WOULD_WAIT) yield* this.waitOn(park(stream.readable))
+      else {
+        left -= size
+        const bytes = Buffer.from(input.bytes.subarray(0, size))
+        this.tellServer(clientErrorOf(error, { bytes, parsed: 0 }))
+      }
+    }
   }
 
   private *protest(error: ClientError): Coroutine<void> {
@@ -230,12 +239,24 @@ export class Talk implements Companion, OutputPort {
       if (this.socket.writable && this.res?._headerSent !== true) {
         const answer = answerTo(error)
         this.output.take(`HTTP/1.1 ${answer}`, 'latin1', null)
+        this.output.flush()
         this.takeover?.tell(Number.parseInt(answer, 10))
-      }
+      } else if (this.res?.writableEnded === true) this.takeover?.tell(this.res.statusCode)
       return this.close(error)
     }
-    this.takeover?.tell(0)
+    if (this.takeover === null) return
+    this.takeover.tell(0)
     while (!this.closed && !this.ending) yield* park(this.spot)
+  }
+
+  /** Waits for the stream, until `wake`. */
+  private *waitOn(wait: Operation<unknown>): Coroutine<void> {
+    this.onStream = true
+    try {
+      yield* wait
+    } finally {
+      this.onStream = false
+    }
   }
 
   /** @returns whether somebody has heard of it, who then is to end the connection */
@@ -333,7 +354,7 @@ export class Talk implements Companion, OutputPort {
   }
 
   private wake(): void {
-    if (!this.spot.wake() && this.awaitingBody) this.port.stream.readable.wake()
+    if (!this.spot.wake() && this.onStream) this.port.stream.readable.wake()
   }
 
   // How it ends
@@ -404,6 +425,7 @@ export class Talk implements Companion, OutputPort {
     req.upgrade = true
     if (req.method === 'CONNECT' && server.listenerCount('connect') === 0) return this.destroy(null)
     this.left = true
+    this.socket.removeListener('error', onSocketError)
     yield* leaveHttp(server, req, this.socket, takeover)
   }
 }

@@ -189,6 +189,7 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
 
   upgraded(): void {
     this.over = true
+    this.runFor(Infinity)
     this.advance('upgraded')
   }
 
