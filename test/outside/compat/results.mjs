@@ -60,7 +60,7 @@ function reasonIn({ text, isLate, code, signal }, seconds) {
 
 /** Node's tests are programs: each passes when it ends well. */
 async function runNodeTests({ folder, files, register, scratch, concurrency, onProgress }) {
-  const seconds = 40
+  const seconds = 20
   const all = files.length > 0 ? files : nodeTests(folder)
   const waiting = [...all]
   const results = []
@@ -147,12 +147,12 @@ export async function runSuite(name, { from, register, files, concurrency, onPro
   try {
     if (suite.each !== true) return await runWhole({ suite, folder, files, register, scratch })
     const results = await runNodeTests({ folder, files, register, scratch, concurrency, onProgress })
-    // A test that fails beside others has a second chance alone: these tests have times of their own.
+    // A test that fails beside many others has a second chance beside few: these tests have times of their own.
     const failed = results.filter(({ state }) => state === 'failed').map(({ file }) => file)
     const again =
-      failed.length === 0 || concurrency === 1
+      failed.length === 0 || concurrency <= 2
         ? []
-        : await runNodeTests({ folder, files: failed, register, scratch, concurrency: 1, onProgress })
+        : await runNodeTests({ folder, files: failed, register, scratch, concurrency: 2, onProgress })
     const alone = new Map(again.map((result) => [result.file, result]))
     const final = results.map((result) => alone.get(result.file) ?? result)
     const sum = (member) => final.reduce((total, result) => total + result[member], 0)

@@ -8,7 +8,7 @@
  *   --register <file>    what puts the server in place; `identity` leaves node:http's there, to see the suite run;
  *                        without it: node-http/register of dist
  *   --suite <name>       one suite, or several with commas; --file <path> one file of it, or several
- *   --concurrency <n>    how many of Node's tests run at once (2)
+ *   --concurrency <n>    how many of Node's tests run at once (4); who fails so is tried again by twos
  *   --fresh              runs the suites on node:http again
  *   --page               writes the table into docs/compatibility.md
  *   --why                prints what each failed test said
@@ -29,7 +29,7 @@ const { values } = parseArgs({
     register: { type: 'string' },
     suite: { type: 'string' },
     file: { type: 'string' },
-    concurrency: { type: 'string', default: '2' },
+    concurrency: { type: 'string', default: '4' },
     fresh: { type: 'boolean', default: false },
     page: { type: 'boolean', default: false },
     why: { type: 'boolean', default: false },
