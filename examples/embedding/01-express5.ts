@@ -32,8 +32,9 @@ app.get('/broken', async () => {
   await setTimeout(1)
   throw new Error('as it happens')
 })
-app.use(((error: Error, _request, response, _next) => {
-  response.status(500).json({ error: error.message })
+app.use(((error: Error, _request, response, next) => {
+  if (response.headersSent) next(error)
+  else response.status(500).json({ error: error.message })
 }) satisfies ErrorRequestHandler)
 
 const server = createServer(app)

@@ -4,7 +4,7 @@
  * socket is taken over by the epoll loop, and where there is none, each connection that Node accepts.
  */
 import type { RequestListener, ServerOptions as NodeServerOptions } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { SIZES } from '../base/index.ts'
 import type { Limits } from '../base/index.ts'
@@ -124,9 +124,12 @@ export class Facade implements Owner {
   private serve(socket: Duplex): void {
     if (socket instanceof NodeSocket) return
     const hidden = this.server as unknown as Hidden
-    // Node has counted what it has accepted.
-    if ((socket as Partial<Socket> & { server?: unknown }).server === this.server && hidden._connections > 0)
+    const accepted = socket as Duplex & { _server?: unknown }
+    // Node has counted what it has accepted, and would count it off again at its end.
+    if (accepted._server === this.server) {
       hidden._connections--
+      accepted._server = null
+    }
     this.gyre.serve(new DuplexStream(socket))
   }
 

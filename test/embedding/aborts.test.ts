@@ -36,7 +36,9 @@ async function leave(port: number, method: string, path: string, hard: boolean):
   const body = method === 'POST' ? 'Content-Length: 1000000\r\nContent-Type: application/octet-stream\r\n' : ''
   socket.write(`${method} ${path} HTTP/1.1\r\nHost: a\r\n${body}${body === '' ? '' : 'Expect: 100-continue\r\n'}\r\n`)
   await once(socket, 'data')
-  if (method === 'POST') await new Promise((resolve) => socket.write(Buffer.alloc(20_000), resolve))
+  // On node:http, who has sent more than is read is not seen to leave: that could not be compared.
+  if (method === 'POST')
+    await new Promise((resolve) => socket.write(Buffer.alloc(path === '/ignored' ? 1000 : 20_000), resolve))
   if (hard) socket.resetAndDestroy()
   else socket.destroy()
   await once(socket, 'close')
@@ -77,8 +79,10 @@ async function abortOn(module: string) {
     const open = descriptors()
     const after = await leaveAll(child, port, 340)
     await eventually(() => descriptors() <= open, 'all descriptors closed')
+    // Which error a leaving is, and whether it is one, depends on how the packets meet: on node:http, too.
+    const counts = Object.fromEntries(Object.entries(after.counts).filter(([what]) => !what.startsWith('clientError')))
     return {
-      counts: after.counts,
+      counts,
       grown: (after.heap - before.heap) / MB,
       listeners: after.listeners - before.listeners,
     }
