@@ -5,6 +5,6 @@
  * Floor: 4. May import: base, kernel, protocol, sync, io, server.
  * Suite: test/handlers. Page: docs/design.md.
  */
-export { FetchResponse, fromFetch } from './fetch/index.ts'
+export { FetchResponse, fromFetch, toFetch } from './fetch/index.ts'
 export type { FetchApp, FetchContext, FetchFunction } from './fetch/index.ts'
 export { mount } from './mount.ts'

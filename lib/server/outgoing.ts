@@ -2,13 +2,14 @@
  * A response going out over a connection: in one piece where the handler gave it in one piece, else
  * chunk by chunk, framed as the head has announced (RFC 9112 section 6).
  */
-import { GyreError, SIZES, describeError, isExposed } from '../base/index.ts'
+import { GyreError, SIZES } from '../base/index.ts'
 import type { SendableFile } from '../io/index.ts'
 import { giveWay } from '../kernel/index.ts'
 import type { Coroutine } from '../kernel/index.ts'
-import { LAST_CHUNK, chunkHead, isBodiless, lastChunk, plainHead, reasonOf, responseHead } from '../protocol/index.ts'
+import { LAST_CHUNK, chunkHead, isBodiless, lastChunk, plainHead, responseHead } from '../protocol/index.ts'
 import type { PlannedHead, RequestHead } from '../protocol/index.ts'
 import type { ServerContext } from './context.ts'
+import { errorText } from './error-text.ts'
 import type { Incoming } from './incoming.ts'
 import type { Outlet } from './outlet.ts'
 import type { Takeover } from './takeover.ts'
@@ -328,14 +329,4 @@ function byteLength(payload: Payload): number {
 
 function isAscii(text: string): boolean {
   return Buffer.byteLength(text) === text.length
-}
-
-/**
- * What an error's answer says. Below 500 the message is meant for the client; above, it may tell what
- * nobody outside should know. What the client sent is not repeated.
- */
-function errorText(status: number, error: unknown): string {
-  const reason = `${status} ${reasonOf(status)}`
-  const message = status < 500 && isExposed(error) ? describeError(error) : ''
-  return message === '' ? `${reason}\n` : `${reason}: ${message}\n`
 }
