@@ -29,7 +29,17 @@ import type { ByteStream } from './stream.ts'
 
 const OWNER_ONLY = 0o600
 
-/** A backdoor that is open, made by `openBackdoor`. */
+/**
+ * A backdoor that is open, made by `openBackdoor`.
+ *
+ * @example
+ * ```ts
+ * const door = yield* openBackdoor(`/tmp/gyre-door-of-${process.pid}`)
+ * console.log(door.statistics().sessions) // 0
+ * yield* door.close()
+ * stopInspection()
+ * ```
+ */
 export class Backdoor {
   /** Where it is. */
   readonly path: string

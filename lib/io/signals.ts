@@ -8,6 +8,7 @@ import { Queue, Source } from '../sync/index.ts'
 
 /** What a source of signals counts. */
 export interface SignalSourceStatistics {
+  /** Whether the signals do what they do by default no more. */
   readonly listening: boolean
   /** Signals that came and were not taken. */
   readonly pending: number

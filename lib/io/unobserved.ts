@@ -7,7 +7,9 @@ import type { Task } from '../kernel/index.ts'
 
 /** A task has failed, and nothing was waiting for it. */
 export interface UnobservedFailure {
+  /** What it threw. */
   readonly error: unknown
+  /** The task that has failed. */
   readonly task: Task
   /** What the task worked on, such as `GET /path`, where that is known. */
   readonly doing: string | undefined

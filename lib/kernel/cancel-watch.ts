@@ -13,6 +13,7 @@ let watches: WeakMap<Scope, Set<() => void>> | null = null
  *
  * @param listener - is called once, in the middle of the cancel; must not throw
  * @returns takes it back
+ * @internal
  */
 export function watchCancel(scope: Scope, listener: () => void): () => void {
   if (scope.cancelled !== null || isReached(scope)) {

@@ -11,8 +11,11 @@ import type { Task } from './task.ts'
 
 /** One step of a circle: a task, what it waits for, and the task of which that depends. */
 export interface WaitFor {
+  /** Who waits. */
   readonly task: Task
+  /** For what, in words. */
   readonly waitingFor: string
+  /** Who must act before the wait can end. */
   readonly holder: Task
 }
 
@@ -39,7 +42,7 @@ export interface Deadlock {
  * })
  * const ada = spawn(take(one, two), { name: 'ada' })
  * const bob = spawn(take(two, one), { name: 'bob' })
- * yield* sleep(1)
+ * yield* sleep(20)
  * console.log(findDeadlock()?.cycle.map(({ task }) => task.name).join(' waits for ')) // ada waits for bob
  * ada.cancel()
  * yield* bob
@@ -93,7 +96,17 @@ function canGoOnAlone(task: Task): boolean {
   return false
 }
 
-/** @returns a deadlock in words, one line for each task of the circle */
+/**
+ * A deadlock in words.
+ *
+ * @param deadlock - what `findDeadlock` has found
+ * @returns one line for each task of the circle, below a first one
+ * @example
+ * ```ts
+ * const deadlock = findDeadlock()
+ * if (deadlock !== undefined) process.stderr.write(formatDeadlock(deadlock))
+ * ```
+ */
 export function formatDeadlock({ cycle, behind }: Deadlock): string {
   const steps = cycle.map(({ task, waitingFor, holder }) => {
     // Of a join the reason names the task already.

@@ -126,6 +126,7 @@ function nameOfMaker(maker: unknown): string {
  *
  * @param onForgotten - is told of operations that were made and never run, when they are collected as garbage
  * @returns whether it was off
+ * @internal
  */
 export function startInspection(onForgotten: ForgottenListener): boolean {
   if (inspector instanceof TaskInspector) return false
@@ -133,17 +134,26 @@ export function startInspection(onForgotten: ForgottenListener): boolean {
   return true
 }
 
-/** An operation was made, which is to be run. @param maker - what of the stack is of no interest */
+/** An operation was made, which is to be run. @param maker - what of the stack is of no interest @internal */
 export function operationMade(operation: object, maker: unknown): void {
   inspector?.made(operation, maker)
 }
 
-/** Takes in a task that is older than inspection, so that it is known before its next wait. */
+/** Takes in a task that is older than inspection, so that it is known before its next wait. @internal */
 export function adoptTask(task: Task): void {
   if (inspector instanceof TaskInspector) inspector.adopt(task)
 }
 
-/** Switches inspection off, and forgets what it knew. */
+/**
+ * Switches inspection off, and forgets what it knew.
+ *
+ * @example
+ * ```ts
+ * inspectTasks()
+ * stopInspection()
+ * console.log(taskTree().length) // 0
+ * ```
+ */
 export function stopInspection(): void {
   setInspector(null)
 }
@@ -158,12 +168,12 @@ export function recordOf(task: Task): TaskRecord | undefined {
   return inspector instanceof TaskInspector ? inspector.recordOf(task) : undefined
 }
 
-/** @returns the calls that have led to the spawn of a task, the innermost first; empty where inspection does not know */
+/** @returns the calls that have led to the spawn of a task, the innermost first; empty where inspection does not know @internal */
 export function spawnStackOf(task: Task): readonly string[] {
   return usersCalls(callsOf(recordOf(task)?.site))
 }
 
-/** @returns what a task is at, or the one that has spawned it was: such as `GET /path` */
+/** @returns what a task is at, or the one that has spawned it was: such as `GET /path` @internal */
 export function doingOf(task: Task): string | undefined {
   return task.keeper.doing ?? recordOf(task)?.onBehalfOf
 }

@@ -11,7 +11,9 @@ import type { Task, TaskState } from './task.ts'
 export interface TaskInfo {
   /** Counts tasks from 1, as inspection comes to know them. */
   readonly id: number
+  /** The name it was spawned with, else `task`. */
   readonly name: string
+  /** Where it is in its life. */
   readonly state: TaskState
   /** What it works on, such as `GET /path`; of a task that a handler has spawned, what that worked on. */
   readonly doing: string | undefined
@@ -89,6 +91,13 @@ function infoOf(task: Task, record: TaskRecord, children: TaskInfo[]): TaskInfo 
  * The same as text, for people.
  *
  * @param tree - without it, all tasks there are
+ * @returns a few lines for each task, those below it indented
+ * @example
+ * ```ts
+ * inspectTasks()
+ * process.stderr.write(formatTaskTree())
+ * stopInspection()
+ * ```
  */
 export function formatTaskTree(tree: readonly TaskInfo[] = taskTree()): string {
   return tree.map((info) => formatTask(info, '')).join('')
