@@ -61,13 +61,15 @@ const app = await Application.bootstrap({
   kindSortOrder: ['Document', 'Module', 'Function', 'Class', 'Variable', 'Interface', 'TypeAlias'],
   navigation: { includeFolders: false },
   disableSources: true,
+  // What is handed on from Node is documented there.
+  excludeExternals: true,
   excludeInternal: true,
   excludePrivate: true,
   githubPages: false,
   hideGenerator: true,
   highlightLanguages: [...OptionDefaults.highlightLanguages, 'ini', 'mermaid', 'nginx', 'python'],
   // Types whose parts stand in the docs, and what connections know of their server.
-  intentionallyNotExported: ['KINDS', 'Pair', 'Row', 'ServerContext', 'WSGI_LIMITS'],
+  intentionallyNotExported: ['KINDS', 'Pair', 'Response', 'Row', 'ServerContext', 'WSGI_LIMITS'],
   treatValidationWarningsAsErrors: true,
   treatWarningsAsErrors: true,
   validation: { invalidLink: true, invalidPath: true, notDocumented: true, notExported: true },
@@ -85,13 +87,12 @@ function purposeOf(source) {
   return words.trim().split('\n\n')[0].replace(/\s+/g, ' ')
 }
 
-/** Every row of a table of ours says by itself what it means. */
-function describeRows(project, name, words) {
+/** Every row of a table of ours says by itself what it means, and so do its cells. */
+function describeTable(project, name, row, cell) {
   const [table] = project.getReflectionsByKind(ReflectionKind.Variable).filter((one) => one.name === name)
-  for (const row of table?.type?.declaration?.children ?? []) {
-    row.comment = new Comment(text(words(row.name)))
-    for (const cell of row.type?.declaration?.children ?? [])
-      cell.comment = new Comment(text(`The ${cell.name} of the row.`))
+  for (const one of table?.type?.declaration?.children ?? []) {
+    one.comment = new Comment(text(row(one.name)))
+    for (const part of one.type?.declaration?.children ?? []) part.comment = new Comment(text(cell(part.name)))
   }
 }
 
@@ -111,8 +112,11 @@ app.converter.on(Converter.EVENT_RESOLVE_BEGIN, ({ project }) => {
   const [opening] = project.readme ?? []
   if (opening !== undefined) opening.text = opening.text.replace(/^# .*\n/, '')
   for (const page of project.documents ?? []) page.name = page.name.replace('docs/', '')
-  describeRows(project, 'ERRORS', (name) => ERRORS[name].text)
-  describeRows(project, 'LIMITS', (name) => `${LIMITS[name].value} ${LIMITS[name].unit}. ${LIMITS[name].why}`)
+  const column = (cell) => `The ${cell} of the row.`
+  describeTable(project, 'ERRORS', (code) => ERRORS[code].text, column)
+  describeTable(project, 'LIMITS', (name) => `${LIMITS[name].value} ${LIMITS[name].unit}. ${LIMITS[name].why}`, column)
+  const event = (words) => `The state of a task that ${words}.`
+  describeTable(project, 'TASK_STATES', (state) => `Where a task that is ${state} can come to.`, event)
 })
 
 const project = await app.convert()

@@ -1,5 +1,60 @@
 /*
- * `gyre/kernel`: for authors of primitives. The kernel room with the host that it has in Node.
+ * `gyre/kernel`: for authors of primitives. The kernel with the host that it has in Node; what only the rooms of the
+ * house need of it is left out.
  */
-export * from '../kernel/index.ts'
 export { NodeHost, homeKernel } from '../io/index.ts'
+export {
+  Awaitable,
+  Cancelled,
+  Deadline,
+  Deadlines,
+  Kernel,
+  Meter,
+  Nursery,
+  ParkingLot,
+  Scope,
+  Spot,
+  TASK_STATES,
+  Task,
+  Timer,
+  currentTask,
+  findDeadlock,
+  formatDeadlock,
+  formatTaskTree,
+  giveWay,
+  inFreshContext,
+  nursery,
+  operationOf,
+  park,
+  shield,
+  sleep,
+  stopInspection,
+  taskTree,
+  waitPromise,
+  waitReadable,
+  waitWritable,
+  watchCancel,
+  withScope,
+  withTimeout,
+} from '../kernel/index.ts'
+export type {
+  Chance,
+  Context,
+  Contexts,
+  Coroutine,
+  Deadlock,
+  EndListener,
+  Expiring,
+  Host,
+  KernelStatistics,
+  Operation,
+  Poller,
+  Runnable,
+  SpawnOptions,
+  StallListener,
+  TaskInfo,
+  TaskKeeper,
+  TaskState,
+  Trap,
+  WaitFor,
+} from '../kernel/index.ts'

@@ -46,7 +46,7 @@ export class Backdoor {
   private readonly serving: Task
   private readonly server: StreamServer
 
-  /** For `openBackdoor` alone. */
+  /** For `openBackdoor` alone. @internal */
   constructor(path: string, serving: Task, server: StreamServer) {
     this.path = path
     this.serving = serving

@@ -8,7 +8,17 @@
 import { Spot } from '../kernel/index.ts'
 import type { Task } from '../kernel/index.ts'
 
-/** A place to wait that remembers: `park(stream.readable)`. */
+/**
+ * A place to wait that remembers: `park(stream.readable)`.
+ *
+ * @example
+ * ```ts
+ * const [client, serverEnd] = memoryPair()
+ * spawnLater(1, writeAll(client, Buffer.from('hello')))
+ * yield* park(serverEnd.readable)
+ * console.log(serverEnd.readable.ready) // true
+ * ```
+ */
 export class Readiness extends Spot {
   /** True until somebody finds that it is not so. */
   ready: boolean

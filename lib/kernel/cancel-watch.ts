@@ -11,6 +11,7 @@ let watches: WeakMap<Scope, Set<() => void>> | null = null
 /**
  * Calls back when a cancel reaches a scope: its own, or that of a scope around it. Not when the scope merely ends.
  *
+ * @param scope - such as a task
  * @param listener - is called once, in the middle of the cancel; must not throw
  * @returns takes it back
  * @internal

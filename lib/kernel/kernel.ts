@@ -98,7 +98,7 @@ export class Kernel implements TaskKeeper {
   private onStall: StallListener | null = null
   /** When the step began that is under way, where steps are watched. */
   private stepBegan = Infinity
-  /** Where the step that is under way waits, if it took too long. For stalls.ts. */
+  /** Where the step that is under way waits, if it took too long. For stalls.ts. @internal */
   lateSite: Site | undefined = undefined
   private readonly chance: Chance | null
   private tasks = 0

@@ -42,6 +42,7 @@ export function operationOf<T>(runnable: Runnable<T>): Operation<T> {
 /**
  * An operation that can also be awaited: `yield* it` in a task, `await it` in an async function.
  * Awaiting runs it as a task of its own, inside `scope`, so that it ends when that scope is cancelled.
+ *
  * @example
  * ```ts
  * class Answer extends Awaitable<number> {

@@ -145,7 +145,10 @@ export class ParkingLot implements Trap {
   }
 
   /** @returns how many tasks wait */
-  statistics(): { readonly waiting: number } {
+  statistics(): {
+    /** Tasks that wait. */
+    readonly waiting: number
+  } {
     return { waiting: this.size }
   }
 }

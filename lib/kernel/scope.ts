@@ -33,6 +33,7 @@ import type { Task } from './task.ts'
 /**
  * Thrown where a cancelled task waits. Let it pass: catch it to clean up, then throw it on, or use
  * `finally`. It is no GyreError, so that handling those does not swallow it by mistake.
+ *
  * @example
  * ```ts
  * const task = spawn(function* () {

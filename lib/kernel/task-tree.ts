@@ -88,7 +88,7 @@ function infoOf(task: Task, record: TaskRecord, children: TaskInfo[]): TaskInfo 
 }
 
 /**
- * The same as text, for people.
+ * What `taskTree` tells, as text, for people.
  *
  * @param tree - without it, all tasks there are
  * @returns a few lines for each task, those below it indented

@@ -113,6 +113,7 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
   /**
    * What the next step sends into the generator, or throws into it where `throwing` is set; and what has
    * come out of it, when the task has ended.
+   *
    * @internal
    */
   inbox: unknown = undefined
@@ -121,6 +122,7 @@ export class Task<T = unknown> extends Scope implements Operation<T>, PromiseLik
   /**
    * The cancelled scope that governs the task's current place, as far as no shield is between: the
    * innermost one whose grace is over, else the innermost one.
+   *
    * @internal
    */
   cancelledBy: Scope | null = null

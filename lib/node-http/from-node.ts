@@ -16,7 +16,9 @@ import { NodeServer } from './hidden.ts'
  * @returns a handler. What the listener throws at once is answered with 500, like an error of any handler.
  * @example
  * ```ts
- * createServer(mount({ '/': fromNode(express()), '/live': function* (request, response) { response.text('yes\n') } }))
+ * const old = fromNode((req, res) => res.end(`hello ${req.url}, below ${req.headers.host}`))
+ * const answer = await inject(mount({ '/': old }), { path: '/ada' })
+ * console.log(answer.text()) // hello /ada, below localhost
  * ```
  */
 export function fromNode(app: RequestListener | NodeServer): Handler {

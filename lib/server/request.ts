@@ -222,10 +222,11 @@ export class Request {
    * @param work - an operation, which runs as a task of its own, or a promise
    * @example
    * ```ts
-   * createServer(function* (request, response) {
+   * const answer = await inject(function* (request, response) {
    *   request.afterwards(sleep(10))
-   *   response.text('thank you\n')
+   *   response.text('thank you')
    * })
+   * console.log(answer.text()) // thank you
    * ```
    */
   afterwards(work: Operation<unknown> | PromiseLike<unknown>): void {

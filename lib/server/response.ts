@@ -186,12 +186,20 @@ export class Response {
    *
    * @param file - must stay open meanwhile
    * @param position - bytes from the beginning of the file
+   * @param length - how many bytes
    * @returns how many bytes were sent; fewer than asked for, or none, where the rest is to be read and written
    * @throws GyreError as `write`
    * @example
    * ```ts
-   * let at = yield* response.writeFile(file, 0, size)
-   * for (let block; (block = file.read(65_536)).length > 0; at += block.length) yield* response.write(block)
+   * const file = DiskFile.open(process.execPath)
+   * const answer = await inject(function* (_request, response) {
+   *   response.headers.set('Content-Length', 5_000)
+   *   const at = yield* response.writeFile(file, 0, 5_000)
+   *   file.seek(at)
+   *   yield* response.write(file.read(5_000 - at))
+   * })
+   * console.log(answer.body.length) // 5000
+   * file.close()
    * ```
    */
   writeFile(file: SendableFile, position: number, length: number): Awaitable<number> {

@@ -17,6 +17,7 @@ import type { FileLike } from './disk-file.ts'
  * ```
  */
 export class FileWrapper implements Iterable<Uint8Array>, Iterator<Uint8Array> {
+  /** The file. */
   readonly file: FileLike
   private readonly blockSize: number
 

@@ -10,7 +10,8 @@ import type { EntryPoint } from '../support/public-items.ts'
 
 const examples = examplesBelow(fileURLToPath(new URL('../../lib/', import.meta.url)))
 const exported = new Map<EntryPoint, Record<string, unknown>>()
-for (const entry of ENTRY_POINTS)
+// To import `register` puts our server into the place of Node's.
+for (const entry of ENTRY_POINTS.filter(({ name }) => name !== 'gyre/node-http/register'))
   exported.set(entry, (await import(/* @vite-ignore */ entry.built)) as Record<string, unknown>)
 
 /** @returns what is in scope of an example */

@@ -66,7 +66,7 @@ function promisedBy(code: string): string[] {
  */
 export async function runExample(example: Example, names: Readonly<Record<string, unknown>>): Promise<string[]> {
   const printed: string[] = []
-  const print = (...values: unknown[]): void => void printed.push(values.map(String).join(' '))
+  const print = (...values: unknown[]): void => void printed.push(...values.map(String).join(' ').split('\n'))
   const { code, imports } = cutImports(example.code)
   const placed = code.replaceAll('import.meta.url', JSON.stringify(HERE))
   const wrapped = usesAwait(placed)

@@ -97,7 +97,9 @@ export function publicItems(program: ts.Program): PublicItem[] {
   const checker = program.getTypeChecker()
   const symbols = new Set(ENTRY_POINTS.flatMap((entry) => [...exportsOf(program, entry).values()]))
   return [...symbols].flatMap((symbol) => {
-    if (isInternal(symbol)) return []
+    // What is handed on from Node is documented there.
+    const isOurs = symbol.declarations?.[0]?.getSourceFile().fileName.startsWith(`${root}lib/`) === true
+    if (!isOurs || isInternal(symbol)) return []
     const own = itemOf(checker, symbol, symbol.name, isCallable(checker, symbol) ? 'callable' : 'other')
     const members = membersOf(symbol).map((member) =>
       itemOf(checker, member, `${symbol.name}.${ts.symbolName(member)}`, 'member'),

@@ -4,13 +4,26 @@
 import type { Endpoint } from '../../io/index.ts'
 import type { Request } from '../../server/index.ts'
 
-/** What is known of a request beyond the Fetch standard. */
+/**
+ * What is known of a request beyond the Fetch standard.
+ *
+ * @example
+ * ```ts
+ * const app = fromFetch((request, context) => {
+ *   context.waitUntil(Promise.resolve('written down'))
+ *   return new Response(`${context.mountPath} ${new URL(request.url).pathname}`)
+ * })
+ * const answer = await inject(mount({ '/shop': app }), { path: '/shop/bread' })
+ * console.log(answer.text()) // /shop /bread
+ * ```
+ */
 export class FetchContext {
   /** The request as native handlers see it. Its body may be read once, here or there. */
   readonly request: Request
   /** The path that the application is mounted at; empty at the root. Its URLs do not have it. */
   readonly mountPath: string
 
+  /** For `fromFetch` alone. @internal */
   constructor(request: Request) {
     this.request = request
     this.mountPath = request.mountPath
@@ -29,6 +42,7 @@ export class FetchContext {
   /**
    * Work that goes on behind the answer; `server.close()` waits for it.
    *
+   * @param work - a promise of its end
    * @see https://w3c.github.io/ServiceWorker/#extendableevent
    */
   waitUntil(work: PromiseLike<unknown>): void {

@@ -22,7 +22,12 @@ export type FetchFunction = (
 ) => Response | PromiseLike<Response>
 
 /** An application: the function, or what has it as `fetch`. */
-export type FetchApp = FetchFunction | { readonly fetch: FetchFunction }
+export type FetchApp =
+  | FetchFunction
+  | {
+      /** Answers requests. */
+      readonly fetch: FetchFunction
+    }
 
 /**
  * Makes a handler of a fetch-style application.

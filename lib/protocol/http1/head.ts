@@ -86,7 +86,7 @@ const MINOR_AT = HTTP_1_DOT.length
 
 let end = 0
 
-/** @returns where the parser stopped that has just refused a head */
+/** @internal @returns where the parser stopped that has just refused a head */
 export function faultAt(): number {
   return llhttp.stoppedAt()
 }
@@ -154,7 +154,7 @@ function targetBefore(bytes: Buffer, start: number, faultAt: number): number {
   return faultAt - at
 }
 
-/** @returns where something else than line ends begins */
+/** @internal @returns where something else than line ends begins */
 export function skipLines(bytes: Buffer, start: number, end: number): number {
   let at = start
   while (at < end && (bytes[at] === CR || bytes[at] === LF)) at++
