@@ -68,8 +68,12 @@ const app = await Application.bootstrap({
   githubPages: false,
   hideGenerator: true,
   highlightLanguages: [...OptionDefaults.highlightLanguages, 'ini', 'mermaid', 'nginx', 'python'],
-  // Types whose parts stand in the docs, and what connections know of their server.
-  intentionallyNotExported: ['KINDS', 'Pair', 'Response', 'Row', 'ServerContext', 'WSGI_LIMITS'],
+  // Types whose parts stand in the docs; what connections and dialects know of their server; classes of the platform.
+  intentionallyNotExported: [
+    ...['KINDS', 'Pair', 'Row', 'ServerConstructor', 'WSGI_LIMITS'],
+    ...['Manners', 'ServerContext'],
+    ...['NodeServer', 'Response'],
+  ],
   treatValidationWarningsAsErrors: true,
   treatWarningsAsErrors: true,
   validation: { invalidLink: true, invalidPath: true, notDocumented: true, notExported: true },
@@ -114,7 +118,11 @@ app.converter.on(Converter.EVENT_RESOLVE_BEGIN, ({ project }) => {
   for (const page of project.documents ?? []) page.name = page.name.replace('docs/', '')
   const column = (cell) => `The ${cell} of the row.`
   describeTable(project, 'ERRORS', (code) => ERRORS[code].text, column)
-  describeTable(project, 'LIMITS', (name) => `${LIMITS[name].value} ${LIMITS[name].unit}. ${LIMITS[name].why}`, column)
+  const limit = (name) => `${LIMITS[name].value} ${LIMITS[name].unit}. ${LIMITS[name].why}`
+  describeTable(project, 'LIMITS', limit, column)
+  // Types that are made of the table: TypeScript keeps no comments in those.
+  for (const one of project.getReflectionsByKind(ReflectionKind.Property))
+    if (one.name in LIMITS && !one.hasComment()) one.comment = new Comment(text(limit(one.name)))
   const event = (words) => `The state of a task that ${words}.`
   describeTable(project, 'TASK_STATES', (state) => `Where a task that is ${state} can come to.`, event)
 })

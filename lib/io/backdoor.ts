@@ -54,7 +54,12 @@ export class Backdoor {
   }
 
   /** @returns how many sessions are open, and how many ever were */
-  statistics(): { readonly sessions: number; readonly accepted: number } {
+  statistics(): {
+    /** Sessions that are open. */
+    readonly sessions: number
+    /** Sessions that were ever opened. */
+    readonly accepted: number
+  } {
     const { connections, accepted } = this.server.statistics()
     return { sessions: connections, accepted }
   }

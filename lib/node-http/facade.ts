@@ -213,8 +213,11 @@ type ServerConstructor = {
  *
  * @example
  * ```ts
- * const server = new Server((req, res) => res.end('hello\n'))
- * server.listen(8080)
+ * const server = new Server((req, res) => res.end(`hello ${req.url}`))
+ * await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+ * const { port } = server.address() as { port: number }
+ * console.log(await (await fetch(`http://127.0.0.1:${port}/ada`)).text()) // hello /ada
+ * server.close()
  * ```
  */
 export const Server: ServerConstructor = function Server(
@@ -256,14 +259,27 @@ for (const [name, value] of [...Object.entries(methods), ['constructor', Server]
 /**
  * Makes a server: `http.createServer` on Gyre's loop.
  *
- * @param options - those of node:http, and `gyre` for what only Gyre has
  * @param listener - is added to 'request'
+ * @returns the server, which listens nowhere
  * @example
  * ```ts
- * createServer((req, res) => res.end(`hello ${req.url}\n`)).listen(8080)
+ * const server = createServer((req, res) => res.end(`hello ${req.url}`))
+ * server.listen(0, '127.0.0.1', async () => {
+ *   const { port } = server.address() as { port: number }
+ *   console.log(await (await fetch(`http://127.0.0.1:${port}/ada`)).text()) // hello /ada
+ *   server.close()
+ * })
+ * await new Promise((resolve) => server.once('close', resolve))
  * ```
  */
 export function createServer(listener?: RequestListener): Server
+/**
+ * As above, with options.
+ *
+ * @param options - those of node:http, and `gyre` for what only Gyre has
+ * @param listener - is added to 'request'
+ * @returns the server, which listens nowhere
+ */
 export function createServer(options: ServerOptions | undefined, listener?: RequestListener): Server
 export function createServer(first?: ServerOptions | RequestListener, second?: RequestListener): Server {
   return new Server(first as ServerOptions, second)
