@@ -70,7 +70,7 @@ test('every link of every page leads to a page, and to a place there is', async 
     const answer = await fetch(url)
     const text = await answer.text()
     const isPage = answer.headers.get('content-type')?.startsWith('text/html') === true
-    pages.set(url, isPage ? text : '')
+    pages.set(url, text)
     if (answer.status !== 200) broken.push(`${url}: ${answer.status}`)
     if (!isPage || answer.status !== 200) continue
     for (const [, link = ''] of text.matchAll(/ (?:href|src)="([^"]*)"/g)) {
@@ -86,7 +86,7 @@ test('every link of every page leads to a page, and to a place there is', async 
       broken.push(`${from} links to ${to.href}`)
   }
   expect(pages.size).toBeGreaterThan(300)
-  expect(broken).toEqual([])
+  expect([...new Set(broken)]).toEqual([])
 }, 60_000)
 
 test('what a page loads is of the site itself', async () => {
@@ -138,7 +138,7 @@ test.skipIf(chromium === undefined)(
     expect(front).toMatch(/<h1>Gyre<\/h1>/)
     expect(front).toContain('An HTTP server library for Node.js')
     // The menu on the left is made by a script of the site.
-    expect(front).toMatch(/<nav[^>]*id="tsd-nav-container"[^]*href="documents\/tasks.html"/)
+    expect(front).toMatch(/id="tsd-nav-container"[^]*href="\.\/documents\/tasks\.html"/)
     const page = await show('functions/gyre.createServer.html')
     expect(page).toContain('Makes a server. It serves nothing before')
     expect(page).toContain('GYRE_BAD_OPTION')
