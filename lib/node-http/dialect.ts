@@ -7,6 +7,7 @@ import type { Limits } from '../base/index.ts'
 import type { Companioned, Handler, Manners } from '../server/index.ts'
 import { Birth } from './birth.ts'
 import type { Audience } from './messages.ts'
+import type { Line } from './line.ts'
 import { HIGH_WATER } from './socket.ts'
 import { Talk } from './talk.ts'
 
@@ -16,7 +17,7 @@ export interface Owner {
   readonly closing: boolean
   limits(table: Limits): Limits
   came(talk: Talk): void
-  left(talk: Talk): void
+  left(line: Line): void
 }
 
 export class Dialect implements Audience, Manners {
@@ -65,8 +66,8 @@ export class Dialect implements Audience, Manners {
     return talk
   }
 
-  left(talk: Talk): void {
-    this.owner?.left(talk)
+  left(line: Line): void {
+    this.owner?.left(line)
   }
 
   private join(connection: Companioned): Talk {

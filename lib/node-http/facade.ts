@@ -16,7 +16,8 @@ import { Dialect } from './dialect.ts'
 import type { Owner } from './dialect.ts'
 import { NodeServer, guard } from './hidden.ts'
 import { NodeSocket } from './socket.ts'
-import type { Talk } from './talk.ts'
+import type { Line } from './line.ts'
+import { Talk } from './talk.ts'
 
 /** Options of a server: those of node:http, and Gyre's own beside them. */
 export interface ServerOptions extends NodeServerOptions {
@@ -45,7 +46,7 @@ export class Facade implements Owner {
   readonly server: NodeServer & { requireHostHeader?: boolean; maxHeaderSize?: number; httpAllowHalfOpen?: boolean }
   readonly dialect: Dialect
   private readonly gyre: GyreServer
-  private readonly talks = new Set<Talk>()
+  private readonly talks = new Set<Line>()
   /** True from `close` until it listens again. */
   closing = false
 
@@ -85,6 +86,7 @@ export class Facade implements Owner {
       drainBytes: () => Infinity,
       anyExpectation: () => true,
       hostOptional: () => true,
+      anyTarget: () => true,
       linesBetween: () => true,
     }
     const limits = Object.create(table) as Limits
@@ -99,8 +101,8 @@ export class Facade implements Owner {
     guard(() => this.server.emit('connection', talk.socket))
   }
 
-  left(talk: Talk): void {
-    if (!this.talks.delete(talk)) return
+  left(line: Line): void {
+    if (!this.talks.delete(line)) return
     const hidden = this.server as unknown as Hidden
     hidden._connections--
     guard(() => hidden._emitCloseIfDrained())
@@ -113,7 +115,7 @@ export class Facade implements Owner {
   }
 
   closeIdle(): void {
-    for (const talk of this.talks) if (talk.isIdle) talk.destroy(null)
+    for (const talk of this.talks) if (talk instanceof Talk && talk.isIdle) talk.destroy(null)
   }
 
   closeAll(): void {
@@ -130,7 +132,10 @@ export class Facade implements Owner {
       hidden._connections--
       accepted._server = null
     }
-    this.gyre.serve(new DuplexStream(socket))
+    const stream = new DuplexStream(socket)
+    // What was put back into the socket before may never be told of.
+    stream.readable.signal()
+    this.gyre.serve(stream)
   }
 
   /** Takes the listening socket out of Node's hands. */

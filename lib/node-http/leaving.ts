@@ -24,6 +24,7 @@ export function* leaveHttp(server: Server, req: HiddenRequest, face: NodeSocket,
   const isTunnel = req.method === 'CONNECT'
   const read = takeover.leave(isTunnel ? OK : SWITCHING_PROTOCOLS)
   const { socket, rest } = becomeReal(face, takeover.connection.stream)
+  Object.assign(req, { socket, client: socket })
   const gone = new Spot('the end of a connection that has left HTTP')
   try {
     guard(() => server.emit(isTunnel ? 'connect' : 'upgrade', req, socket, Buffer.concat([read ?? NOTHING, rest])))
@@ -35,8 +36,9 @@ export function* leaveHttp(server: Server, req: HiddenRequest, face: NodeSocket,
   }
 }
 
-interface Handled {
-  _handle: object | null
+interface Handled extends Duplex {
+  _handle?: object | null
+  server?: Server
 }
 
 /** What is left of a connection. */
@@ -51,11 +53,12 @@ function becomeReal(face: NodeSocket, stream: ByteStream): RealSocket {
   const { server } = face
   const real = takenFrom(stream)
   const rest = (real.read() as Buffer | null) ?? NOTHING
-  // Of TLS there is more than a handle: that socket is handed over itself.
-  if (real.constructor !== Socket) return { socket: real, rest }
-  const handle = (real as unknown as Handled)._handle
+  // Of TLS there is more than a handle; and a socket that was accepted by somebody else is waited for by him.
+  const isOurs = stream.kind === 'epoll' || (real as Handled).server === server
+  if (real.constructor !== Socket || !isOurs) return { socket: real, rest }
+  const handle = (real as Handled)._handle ?? null
   if (handle === null) return { socket: real, rest }
-  ;(real as unknown as Handled)._handle = null
+  ;(real as Handled)._handle = null
   Object.setPrototypeOf(face, Socket.prototype)
   const options = { handle, allowHalfOpen: true, readable: true, writable: true, manualStart: true }
   ;(Socket as unknown as { call(self: unknown, options: object): void }).call(face, options)

@@ -8,7 +8,7 @@ import type { Birth } from './birth.ts'
 import { shareUniqueHeaders } from './hidden.ts'
 import type { HiddenRequest, HiddenResponse } from './hidden.ts'
 import type { NodeSocket } from './socket.ts'
-import type { Talk } from './talk.ts'
+import type { Line } from './line.ts'
 
 /** Whom a conversation is led for. */
 export interface Audience {
@@ -23,7 +23,7 @@ export interface Audience {
   /** True where each answer is to be the last of its connection. */
   readonly closing: boolean
   /** A connection has ended. */
-  left(talk: Talk): void
+  left(line: Line): void
 }
 
 export function makeRequest(

@@ -173,7 +173,7 @@ export class Output {
     const wasFull = this.full
     this.recent = 0
     this.callNow()
-    if (wasFull && !this.full) this.port.hasRoom()
+    if (wasFull) this.port.hasRoom()
   }
 }
 

@@ -10,7 +10,7 @@ import type { AddressInfo } from 'node:net'
 import { SIZES } from '../base/index.ts'
 import type { Endpoint, TlsConnection } from '../io/index.ts'
 import type { Encoding, WriteCallback } from './output.ts'
-import type { Talk } from './talk.ts'
+import type { Line } from './line.ts'
 
 /** The members of a stream's state that Node's classes, and `stream.finished`, look at. */
 interface StreamState {
@@ -51,49 +51,49 @@ export class NodeSocket extends EventEmitter {
   _writableState: StreamState = freshState()
   _readableState: StreamState = freshState()
   /** What does the work. */
-  readonly talk: Talk
+  readonly line: Line
 
-  constructor(server: Server, talk: Talk) {
+  constructor(server: Server, line: Line) {
     super()
     this.server = server
-    this.talk = talk
+    this.line = line
   }
 
   // Where it goes to and comes from
 
   get remoteAddress(): string | undefined {
-    return addressOf(this.talk.port.remote)
+    return addressOf(this.line.port.remote)
   }
 
   get remotePort(): number | undefined {
-    return portOf(this.talk.port.remote)
+    return portOf(this.line.port.remote)
   }
 
   get remoteFamily(): string | undefined {
-    return familyOf(this.talk.port.remote)
+    return familyOf(this.line.port.remote)
   }
 
   get localAddress(): string | undefined {
-    return addressOf(this.talk.port.local)
+    return addressOf(this.line.port.local)
   }
 
   get localPort(): number | undefined {
-    return portOf(this.talk.port.local)
+    return portOf(this.line.port.local)
   }
 
   get localFamily(): string | undefined {
-    return familyOf(this.talk.port.local)
+    return familyOf(this.line.port.local)
   }
 
   address(): AddressInfo | object {
-    const { local } = this.talk.port
+    const { local } = this.line.port
     return local.family === 'unix' ? {} : { address: local.address, family: local.family, port: local.port }
   }
 
   // Encryption
 
   get encrypted(): true | undefined {
-    return this.talk.port.secure ? true : undefined
+    return this.line.port.secure ? true : undefined
   }
 
   get authorized(): boolean | undefined {
@@ -122,13 +122,13 @@ export class NodeSocket extends EventEmitter {
   }
 
   private get tls(): TlsConnection | null {
-    return this.talk.port.tls
+    return this.line.port.tls
   }
 
   // How far it has come
 
   get destroyed(): boolean {
-    return this.talk.closed
+    return this.line.closed
   }
 
   get closed(): boolean {
@@ -140,11 +140,11 @@ export class NodeSocket extends EventEmitter {
   }
 
   get readable(): boolean {
-    return !this.talk.closed && !this.talk.port.stream.peerEnded
+    return !this.line.closed && !this.line.port.stream.peerEnded
   }
 
   get writable(): boolean {
-    return !this.talk.closed && !this.talk.ending
+    return !this.line.closed && !this.line.ending
   }
 
   get readyState(): string {
@@ -161,11 +161,11 @@ export class NodeSocket extends EventEmitter {
   }
 
   get readableEnded(): boolean {
-    return this.talk.port.stream.peerEnded
+    return this.line.port.stream.peerEnded
   }
 
   get writableEnded(): boolean {
-    return this.talk.ending || this.talk.closed
+    return this.line.ending || this.line.closed
   }
 
   get writableFinished(): boolean {
@@ -173,15 +173,15 @@ export class NodeSocket extends EventEmitter {
   }
 
   get readableFlowing(): boolean {
-    return this.talk.wanted
+    return this.line.wanted
   }
 
   get writableLength(): number {
-    return this._writableState.corked > 0 ? this.talk.output.unsettled : this.talk.output.held
+    return this._writableState.corked > 0 ? this.line.output.unsettled : this.line.output.held
   }
 
   get writableNeedDrain(): boolean {
-    return this.talk.output.full
+    return this.line.output.full
   }
 
   get writableCorked(): number {
@@ -189,42 +189,42 @@ export class NodeSocket extends EventEmitter {
   }
 
   get readableHighWaterMark(): number {
-    return this.talk.highWaterMark
+    return this.line.highWaterMark
   }
 
   get writableHighWaterMark(): number {
-    return this.talk.highWaterMark
+    return this.line.highWaterMark
   }
 
   get bytesRead(): number {
-    return this.talk.bytesRead
+    return this.line.bytesRead
   }
 
   get bytesWritten(): number {
-    return this.talk.output.written
+    return this.line.output.written
   }
 
   get bufferSize(): number {
-    return this.talk.output.held
+    return this.line.output.held
   }
 
   get timeout(): number {
-    return this.talk.idle.duration
+    return this.line.idle.duration
   }
 
   // What can be done with it
 
   write(data: string | Uint8Array, encoding?: Encoding | WriteCallback, callback?: WriteCallback): boolean {
-    if (typeof encoding === 'function') return this.talk.write(data, null, encoding)
-    return this.talk.write(data, encoding ?? null, callback)
+    if (typeof encoding === 'function') return this.line.write(data, null, encoding)
+    return this.line.write(data, encoding ?? null, callback)
   }
 
   end(data?: string | Uint8Array | WriteCallback, encoding?: Encoding | WriteCallback, callback?: WriteCallback): this {
     const done = [data, encoding, callback].find((given) => typeof given === 'function')
     if (done !== undefined) this.once('finish', done)
     if (data !== undefined && typeof data !== 'function')
-      this.talk.write(data, typeof encoding === 'function' ? null : (encoding ?? null), undefined)
-    this.talk.end()
+      this.line.write(data, typeof encoding === 'function' ? null : (encoding ?? null), undefined)
+    this.line.end()
     return this
   }
 
@@ -234,42 +234,42 @@ export class NodeSocket extends EventEmitter {
 
   uncork(): void {
     const state = this._writableState
-    if (state.corked > 0 && --state.corked === 0) this.talk.flush()
+    if (state.corked > 0 && --state.corked === 0) this.line.flush()
   }
 
   destroy(error?: Error | null): this {
-    this.talk.destroy(error ?? null)
+    this.line.destroy(error ?? null)
     return this
   }
 
   destroySoon(): void {
-    this.talk.end()
+    this.line.end()
   }
 
   resetAndDestroy(): this {
-    this.talk.port.stream.reset()
+    this.line.port.stream.reset()
     return this.destroy()
   }
 
   pause(): this {
-    if (this.talk.wanted) {
-      this.talk.wanted = false
+    if (this.line.wanted) {
+      this.line.wanted = false
       this.emit('pause')
     }
     return this
   }
 
   resume(): this {
-    this.talk.want()
+    this.line.want()
     return this
   }
 
   isPaused(): boolean {
-    return !this.talk.wanted
+    return !this.line.wanted
   }
 
   setTimeout(duration: number, listener?: () => void): this {
-    this.talk.idle.set(duration)
+    this.line.idle.set(duration)
     if (listener !== undefined) {
       if (duration === 0) this.removeListener('timeout', listener)
       else this.once('timeout', listener)
@@ -300,6 +300,17 @@ export class NodeSocket extends EventEmitter {
       code: 'ERR_HTTP_SOCKET_ENCODING',
     })
   }
+}
+
+/** Middleware behind a proxy sets `encrypted` or `remoteAddress`: what is said can be said otherwise. */
+for (const [name, accessor] of Object.entries(Object.getOwnPropertyDescriptors(NodeSocket.prototype))) {
+  if (accessor.get === undefined) continue
+  Object.defineProperty(NodeSocket.prototype, name, {
+    ...accessor,
+    set(this: NodeSocket, value: unknown) {
+      Object.defineProperty(this, name, { value, configurable: true, enumerable: true, writable: true })
+    },
+  })
 }
 
 /** `instanceof net.Socket` holds, and what is not ours to say is said as by a socket that was never connected. */

@@ -9,69 +9,34 @@
 import type { ServerResponse } from 'node:http'
 import { GyreError, SIZES } from '../base/index.ts'
 import { END, WOULD_WAIT } from '../io/index.ts'
-import { Spot, giveWay, park } from '../kernel/index.ts'
-import type { Coroutine, Operation } from '../kernel/index.ts'
+import { giveWay, park } from '../kernel/index.ts'
+import type { Coroutine } from '../kernel/index.ts'
 import { input } from '../protocol/index.ts'
-import type { Companion, Companioned, Handler, Refused, Request, Takeover } from '../server/index.ts'
+import type { Companion, Handler, Refused, Request, Takeover } from '../server/index.ts'
 import { requestStart, responseFinish } from './channels.ts'
 import { answerTo, clientErrorOf } from './error-codes.ts'
 import type { ClientError } from './error-codes.ts'
 import { dispatch } from './dispatch.ts'
-import { aborted, emitDrain, guard, throwLater } from './hidden.ts'
+import { guard, throwLater } from './hidden.ts'
 import type { HiddenRequest, HiddenResponse } from './hidden.ts'
-import { IdleTime } from './idle-time.ts'
 import { leaveHttp } from './leaving.ts'
+import { Line, onSocketError } from './line.ts'
 import { emitClose, endRequest, makeRequest, makeResponse, settleRequest } from './messages.ts'
 import type { Audience } from './messages.ts'
-import { Output } from './output.ts'
-import type { Encoding, OutputPort, WriteCallback } from './output.ts'
-import { NodeSocket } from './socket.ts'
 
 const TALK = Symbol('talk')
-const OK = 200
 
 interface Tied extends HiddenResponse {
   [TALK]?: Talk
 }
 
-export class Talk implements Companion, OutputPort {
-  readonly socket: NodeSocket
-  readonly port: Companioned
-  readonly output: Output
-  readonly idle: IdleTime
-  /** Whether the body is wanted, as far as there is one. */
-  wanted = true
-  /** True once nothing more can be written. */
-  ending = false
-  /** True once the socket is closed for those who use it. */
-  closed = false
-  bytesRead = 0
-  audience: Audience
-  private takeover: Takeover | null = null
-  private req: HiddenRequest | null = null
-  private res: Tied | null = null
+export class Talk extends Line implements Companion {
   /** True while the body of the request may bring more. */
   private bodyOpen = false
-  private readonly spot = new Spot('an answer of node:http')
-  /** True while it waits for the stream. */
-  private onStream = false
-  /** True while the connection's task is at work here: it sends what was written when it waits. */
-  private inStep = false
   /** Requests so far, where they are counted. */
   counted = 0
+  /** How much had been written before this answer. */
   private mark = 0
-  private left = false
-  private error: Error | null = null
-
-  constructor(audience: Audience, port: Companioned) {
-    this.audience = audience
-    this.port = port
-    this.output = new Output(port.outlet, this, audience.highWaterMark)
-    this.socket = new NodeSocket(audience.server, this)
-    this.socket.on('error', onSocketError)
-    this.idle = new IdleTime(port.kernel, () => guard(() => this.timedOut()))
-    if (audience.server.timeout > 0) this.idle.set(audience.server.timeout)
-  }
 
   get refuses(): boolean {
     return this.audience.ownsConnections
@@ -81,13 +46,9 @@ export class Talk implements Companion, OutputPort {
     return this.audience.server.httpAllowHalfOpen === true
   }
 
-  get highWaterMark(): number {
-    return this.audience.highWaterMark
-  }
-
   /** True while no request is under way. */
   get isIdle(): boolean {
-    return this.res === null && this.port.idle && !this.port.inHead && !this.port.fresh
+    return this.res === null && !this.bodyOpen && !this.port.inHead && !this.port.fresh && !this.left
   }
 
   /** Whether this answer is to be the last, because the server is closing. */
@@ -249,112 +210,12 @@ export class Talk implements Companion, OutputPort {
     while (!this.closed && !this.ending) yield* park(this.spot)
   }
 
-  /** Waits for the stream, until `wake`. */
-  private *waitOn(wait: Operation<unknown>): Coroutine<void> {
-    this.onStream = true
-    try {
-      yield* wait
-    } finally {
-      this.onStream = false
-    }
-  }
-
-  /** @returns whether somebody has heard of it, who then is to end the connection */
-  private tellServer(error: Error): boolean {
-    try {
-      return this.audience.server.emit('clientError', error, this.socket)
-    } catch (thrown) {
-      throwLater(thrown)
-      return true
-    }
-  }
-
-  /** As in Node: whoever listens for 'clientError' ends the connection, and nobody else does. */
-  failed(error: Error): void {
-    if (!this.tellServer(error)) this.destroy(error)
-  }
-
-  // What the response, and who has the socket, can do
-
-  write(data: string | Uint8Array, encoding: Encoding, callback: WriteCallback | undefined): boolean {
-    if (this.closed || this.ending) {
-      const error = Object.assign(new Error('Cannot call write after a stream was destroyed'), {
-        code: 'ERR_STREAM_DESTROYED',
-      })
-      if (callback !== undefined) process.nextTick(callback, error)
-      return false
-    }
-    const { takeover, res, output } = this
-    if (takeover !== null && !takeover.begun && (res === null || res._header !== null))
-      takeover.begin(res?.statusCode ?? OK)
-    output.take(data, encoding, callback ?? null)
-    this.idle.touch()
-    if (!this.inStep && this.socket._writableState.corked === 0) output.flush()
-    return !output.full
-  }
-
-  flush(): void {
-    if (!this.inStep) this.output.flush()
-  }
-
-  /** Ends our side, when all is sent. */
-  end(): void {
-    if (this.ending || this.closed) return
-    this.ending = true
-    this.output.flush()
-    if (!this.output.waiting) this.shutdown()
-    this.wake()
-  }
-
-  destroy(error: Error | null): void {
-    if (this.closed) return
-    this.port.outlet.tryFlush()
-    this.close(error)
-    this.port.stream.close()
-    this.wake()
-  }
-
   want(): void {
     if (this.wanted && this.takeover?.body !== null && this.takeover !== null) return
     this.wanted = true
     const { req } = this
     if (req !== null && req.complete && !this.bodyOpen && req._readableState['ended'] !== true) req.push(null)
     else this.wake()
-  }
-
-  hasRoom(): void {
-    if (this.res !== null && !this.output.full) emitDrain(this.res)
-  }
-
-  clientIsSlow(): void {
-    const { kernel } = this.port
-    kernel.spawn(this.sendRest(), { name: 'answer', scope: this.takeover?.scope ?? null })
-  }
-
-  private *sendRest(): Coroutine<void> {
-    const { output, socket } = this
-    try {
-      yield* output.send()
-    } catch (error) {
-      output.fail(error instanceof Error ? error : new Error(String(error)))
-      this.destroy(null)
-      return
-    }
-    if (this.ending) this.shutdown()
-    guard(() => {
-      if (socket.listenerCount('drain') > 0) socket.emit('drain')
-      if (this.res !== null) emitDrain(this.res)
-    })
-    this.wake()
-  }
-
-  private shutdown(): void {
-    this.port.stream.shutdown()
-    process.nextTick(() => this.socket.emit('finish'))
-  }
-
-  private wake(): void {
-    if (!this.spot.wake() && this.onStream) this.port.stream.readable.wake()
   }
 
   // How it ends
@@ -373,6 +234,7 @@ export class Talk implements Companion, OutputPort {
       if (!this.bodyOpen) this.req = null
     }
     process.nextTick(emitClose, res)
+    if (this.mustClose) this.port.windDown()
     if (this.idle.duration !== audience.server.timeout) this.idle.set(audience.server.timeout)
     this.wake()
   }
@@ -384,39 +246,6 @@ export class Talk implements Companion, OutputPort {
   private detach(res: Tied): void {
     this.res = null
     if (this.socket._httpMessage === res) res.detachSocket(this.socket as never)
-  }
-
-  /** The socket is closed, for those who use it; the connection may go on to bring its last bytes home. */
-  private close(error: Error | null): void {
-    if (this.closed) return
-    this.closed = true
-    this.error = error
-    this.idle.set(0)
-    for (const state of [this.socket._writableState, this.socket._readableState]) state.destroyed = true
-    process.nextTick(tellClosed, this)
-    this.wake()
-  }
-
-  tellClosed(): void {
-    const { req, res, socket, error, audience } = this
-    audience.left(this)
-    if (this.left) return
-    if (res !== null && req !== null) req.destroy(aborted())
-    for (const state of [socket._writableState, socket._readableState]) state.closed = true
-    if (res !== null) emitClose(res)
-    if (error !== null) emitError(socket, error)
-    socket.emit('close', error !== null)
-  }
-
-  private timedOut(): void {
-    const { req, res, socket, audience } = this
-    const told = [
-      req !== null && !req.complete && req.emit('timeout', socket),
-      res !== null && res.emit('timeout', socket),
-      audience.server.emit('timeout', socket),
-      socket.emit('timeout'),
-    ]
-    if (!told.includes(true)) this.destroy(null)
   }
 
   /** Hands the connection to the listeners of 'upgrade' or 'connect', as a socket of Node's. */
@@ -433,19 +262,4 @@ export class Talk implements Companion, OutputPort {
 function onFinish(this: ServerResponse): void {
   const res = this as Tied
   res[TALK]?.finished(res)
-}
-
-function emitError(socket: NodeSocket, error: Error): void {
-  // We know already.
-  socket.removeListener('error', onSocketError)
-  if (socket.listenerCount('error') > 0) socket.emit('error', error)
-}
-
-/** Somebody says that the socket has failed. */
-function onSocketError(this: NodeSocket, error: Error): void {
-  this.talk.failed(error)
-}
-
-function tellClosed(talk: Talk): void {
-  talk.tellClosed()
 }

@@ -19,6 +19,8 @@ export interface HeadLimits extends Pick<Limits, 'headBytes' | 'targetBytes' | '
   readonly anyExpectation?: boolean
   /** Whether a dialect answers requests of HTTP/1.1 that lack Host. */
   readonly hostOptional?: boolean
+  /** Whether a dialect judges itself what targets hold, and names in Host. */
+  readonly anyTarget?: boolean
   /** Whether any number of empty lines may stand before a request line, as after the body of the one before. */
   readonly linesBetween?: boolean
 }
@@ -256,14 +258,14 @@ function readHead(start: number, limits: HeadLimits): RequestHead {
       // RFC 9112 section 3.2: more than one Host is refused.
       if (host !== undefined) throw new GyreError('GYRE_BAD_HOST', 'more than one Host')
       host = fields.valueAt((at - 2) / 4)
-      checkHost(host)
+      if (limits.anyTarget !== true) checkHost(host)
     }
   }
   if (host === undefined) {
     if (minor === 1 && limits.hostOptional !== true) throw new GyreError('GYRE_BAD_HOST', 'no Host')
     head.hasHost = false
   }
-  if (target !== '/' || method === 'CONNECT') checkTarget(method, target, host)
+  if ((target !== '/' || method === 'CONNECT') && limits.anyTarget !== true) checkTarget(method, target, host)
   if (special !== 0) readSpecialFields(head, special, limits)
   return head
 }

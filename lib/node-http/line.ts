@@ -1,0 +1,210 @@
+/*
+ * The socket's side of a conversation: bytes that go out, waiting for the client, and how it all ends. What a
+ * request is, it does not know; only whose turn it is.
+ */
+import { Spot } from '../kernel/index.ts'
+import type { Coroutine, Operation } from '../kernel/index.ts'
+import type { Companioned, Takeover } from '../server/index.ts'
+import { aborted, emitDrain, guard, throwLater } from './hidden.ts'
+import type { HiddenRequest, HiddenResponse } from './hidden.ts'
+import { IdleTime } from './idle-time.ts'
+import { emitClose } from './messages.ts'
+import type { Audience } from './messages.ts'
+import { Output } from './output.ts'
+import type { Encoding, OutputPort, WriteCallback } from './output.ts'
+import { NodeSocket } from './socket.ts'
+
+const OK = 200
+
+export abstract class Line implements OutputPort {
+  readonly socket: NodeSocket
+  readonly port: Companioned
+  readonly output: Output
+  readonly idle: IdleTime
+  /** True once nothing more can be written. */
+  ending = false
+  /** True once the socket is closed for those who use it. */
+  closed = false
+  /** Whether the body is wanted, as far as there is one. */
+  wanted = true
+  /** Bytes of bodies that came. */
+  bytesRead = 0
+  /** True once the connection has left HTTP. */
+  left = false
+  audience: Audience
+  /** The answer that is being written. */
+  takeover: Takeover | null = null
+  req: HiddenRequest | null = null
+  res: HiddenResponse | null = null
+  protected readonly spot: Spot = new Spot('an answer of node:http')
+  /** True while the connection's task is at work here: it sends what was written when it waits. */
+  protected inStep = false
+  /** True while it waits for the stream. */
+  private onStream = false
+  private error: Error | null = null
+
+  constructor(audience: Audience, port: Companioned) {
+    this.audience = audience
+    this.port = port
+    this.output = new Output(port.outlet, this, audience.highWaterMark)
+    this.socket = new NodeSocket(audience.server, this)
+    this.socket.on('error', onSocketError)
+    this.idle = new IdleTime(port.kernel, () => guard(() => this.timedOut()))
+    if (audience.server.timeout > 0) this.idle.set(audience.server.timeout)
+  }
+
+  get highWaterMark(): number {
+    return this.audience.highWaterMark
+  }
+
+  write(data: string | Uint8Array, encoding: Encoding, callback: WriteCallback | undefined): boolean {
+    if (this.closed || this.ending) {
+      const error = Object.assign(new Error('Cannot call write after a stream was destroyed'), {
+        code: 'ERR_STREAM_DESTROYED',
+      })
+      if (callback !== undefined) process.nextTick(callback, error)
+      return false
+    }
+    const { takeover, res, output } = this
+    if (takeover !== null && !takeover.begun && (res === null || res._header !== null))
+      takeover.begin(res?.statusCode ?? OK)
+    output.take(data, encoding, callback ?? null)
+    this.idle.touch()
+    if (!this.inStep && this.socket._writableState.corked === 0) output.flush()
+    return !output.full
+  }
+
+  flush(): void {
+    if (!this.inStep) this.output.flush()
+  }
+
+  /** Ends our side, when all is sent. */
+  end(): void {
+    if (this.ending || this.closed) return
+    this.ending = true
+    this.output.flush()
+    if (!this.output.waiting) this.shutdown()
+    this.wake()
+  }
+
+  destroy(error: Error | null): void {
+    if (this.closed) return
+    this.port.outlet.tryFlush()
+    this.close(error)
+    this.port.stream.close()
+    this.wake()
+  }
+
+  hasRoom(): void {
+    if (this.res !== null && !this.output.full) emitDrain(this.res)
+  }
+
+  clientIsSlow(): void {
+    const { kernel } = this.port
+    kernel.spawn(this.sendRest(), { name: 'answer', scope: this.takeover?.scope ?? null })
+  }
+
+  private *sendRest(): Coroutine<void> {
+    const { output, socket } = this
+    try {
+      yield* output.send()
+    } catch (error) {
+      output.fail(error instanceof Error ? error : new Error(String(error)))
+      this.destroy(null)
+      return
+    }
+    if (this.ending) this.shutdown()
+    guard(() => {
+      if (socket.listenerCount('drain') > 0) socket.emit('drain')
+      if (this.res !== null) emitDrain(this.res)
+    })
+    this.wake()
+  }
+
+  private shutdown(): void {
+    this.port.stream.shutdown()
+    process.nextTick(() => this.socket.emit('finish'))
+  }
+
+  protected wake(): void {
+    if (!this.spot.wake() && this.onStream) this.port.stream.readable.wake()
+  }
+
+  /** The body of the request is wanted, from now on. */
+  abstract want(): void
+
+  // How it ends
+
+  /** @returns whether somebody has heard of it, who then is to end the connection */
+  protected tellServer(error: Error): boolean {
+    try {
+      return this.audience.server.emit('clientError', error, this.socket)
+    } catch (thrown) {
+      throwLater(thrown)
+      return true
+    }
+  }
+
+  /** As in Node: whoever listens for 'clientError' ends the connection, and nobody else does. */
+  failed(error: Error): void {
+    if (!this.tellServer(error)) this.destroy(error)
+  }
+
+  /** The socket is closed, for those who use it; the connection may go on to bring its last bytes home. */
+  protected close(error: Error | null): void {
+    if (this.closed) return
+    this.closed = true
+    this.error = error
+    this.idle.set(0)
+    for (const state of [this.socket._writableState, this.socket._readableState]) state.destroyed = true
+    process.nextTick(tellClosed, this)
+    this.wake()
+  }
+
+  tellClosed(): void {
+    const { req, res, socket, error, audience } = this
+    audience.left(this)
+    if (this.left) return
+    if (res !== null && req !== null) req.destroy(aborted())
+    for (const state of [socket._writableState, socket._readableState]) state.closed = true
+    if (res !== null) emitClose(res)
+    if (error !== null) emitError(socket, error)
+    socket.emit('close', error !== null)
+  }
+
+  private timedOut(): void {
+    const { req, res, socket, audience } = this
+    const told = [
+      req !== null && !req.complete && req.emit('timeout', socket),
+      res !== null && res.emit('timeout', socket),
+      audience.server.emit('timeout', socket),
+      socket.emit('timeout'),
+    ]
+    if (!told.includes(true)) this.destroy(null)
+  }
+
+  /** Waits for the stream, until `wake`. */
+  protected *waitOn(wait: Operation<unknown>): Coroutine<void> {
+    this.onStream = true
+    try {
+      yield* wait
+    } finally {
+      this.onStream = false
+    }
+  }
+}
+
+function emitError(socket: NodeSocket, error: Error): void {
+  // We know already.
+  socket.removeListener('error', onSocketError)
+  if (socket.listenerCount('error') > 0) socket.emit('error', error)
+}
+
+/** Somebody says that the socket has failed. */
+export function onSocketError(this: NodeSocket, error: Error): void {
+  this.line.failed(error)
+}
+
+function tellClosed(line: Line): void {
+  line.tellClosed()
+}
