@@ -41,6 +41,8 @@ export abstract class Line implements OutputPort {
   protected inStep = false
   /** True while it waits for the stream. */
   private onStream = false
+  /** True where it is destroyed as soon as all is sent. */
+  private soon = false
   private error: Error | null = null
 
   constructor(audience: Audience, port: Companioned) {
@@ -87,6 +89,17 @@ export abstract class Line implements OutputPort {
     this.wake()
   }
 
+  /** Ends our side when all is sent, and does not wait for the client's. */
+  destroySoon(): void {
+    if (this.closed) return
+    this.ending = true
+    this.output.flush()
+    if (this.output.waiting) this.soon = true
+    // An answer that is whole is not to be lost because of what nobody has read: the connection lingers.
+    else if (this.takeover !== null && this.res === null) this.close(null)
+    else this.destroy(null)
+  }
+
   destroy(error: Error | null): void {
     if (this.closed) return
     this.port.outlet.tryFlush()
@@ -113,7 +126,8 @@ export abstract class Line implements OutputPort {
       this.destroy(null)
       return
     }
-    if (this.ending) this.shutdown()
+    if (this.soon) this.destroySoon()
+    else if (this.ending) this.shutdown()
     guard(() => {
       if (socket.listenerCount('drain') > 0) socket.emit('drain')
       if (this.res !== null) emitDrain(this.res)

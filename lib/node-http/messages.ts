@@ -82,7 +82,11 @@ export function endRequest(req: HiddenRequest, trailers: string[]): void {
 export function settleRequest(req: HiddenRequest, bodyOpen: boolean): void {
   const state = req._readableState
   if (req._consuming || state['resumeScheduled'] === true || state['dataEmitted'] === true) return
-  if (bodyOpen || (req as unknown as { _eventsCount: number })._eventsCount > 0) return req._dump()
+  if (bodyOpen || (req as unknown as { _eventsCount: number })._eventsCount > 0) {
+    req._dump()
+    if (!bodyOpen && state['ended'] !== true) req.push(null)
+    return
+  }
   // Nobody listens, so nobody sees the difference to a stream that has been read to its end, and closed.
   req._dumped = true
   for (const name of ENDED) state[name] = true

@@ -243,7 +243,7 @@ export class NodeSocket extends EventEmitter {
   }
 
   destroySoon(): void {
-    this.line.end()
+    this.line.destroySoon()
   }
 
   resetAndDestroy(): this {

@@ -37,6 +37,10 @@ export class Talk extends Line implements Companion {
   counted = 0
   /** How much had been written before this answer. */
   private mark = 0
+  /** Bytes of the last answer's body, framing included. */
+  private size = 0
+  /** Whether the last answer was the last of the connection. */
+  private last = false
 
   get refuses(): boolean {
     return this.audience.ownsConnections
@@ -103,9 +107,12 @@ export class Talk extends Line implements Companion {
     }
     if (body === null) {
       req.complete = true
-      if (this.isWhole(res)) return this.finish(res, takeover)
+      if (this.isWhole(res)) {
+        this.note(res)
+        return this.finish(takeover)
+      }
     }
-    return this.attend(res, takeover)
+    return this.attend(takeover)
   }
 
   /** True when all of the answer lies in the outlet. */
@@ -113,23 +120,31 @@ export class Talk extends Line implements Companion {
     return res.writableEnded && this.res === res && res.outputData.length === 0 && !this.output.waiting && !this.closed
   }
 
-  private finish(res: Tied, takeover: Takeover): undefined {
-    const size = this.output.written - this.mark - (res._header?.length ?? 0)
-    takeover.finish(Math.max(0, size), !res._last && !this.ending && !this.closed)
+  /** Takes note of what is to be known of an answer that is out. */
+  private note(res: Tied): void {
+    this.size = Math.max(0, this.output.written - this.mark - (res._header?.length ?? 0))
+    this.last = res._last
+  }
+
+  private finish(takeover: Takeover): undefined {
+    takeover.finish(this.size, !this.last && !this.ending && !this.closed)
     this.takeover = null
     return undefined
   }
 
-  /** Waits for the end of the answer and of the body. */
-  private *attend(res: Tied, takeover: Takeover): Coroutine<void> {
+  /** Waits for the end of the answer and of the body. It holds neither request nor response: they may be large. */
+  private *attend(takeover: Takeover): Coroutine<void> {
     try {
       yield* this.lookAhead()
-      while (this.res === res || this.bodyOpen || this.output.waiting) {
-        if (this.closed) throw new GyreError('GYRE_STREAM_CLOSED', 'the socket was destroyed')
+      while (this.res !== null || this.bodyOpen || this.output.waiting) {
+        if (this.closed) {
+          if (this.res === null) break
+          throw new GyreError('GYRE_STREAM_CLOSED', 'the socket was destroyed')
+        }
         if (this.bodyOpen && this.wanted) yield* this.pump(takeover)
         else yield* park(this.spot)
       }
-      this.finish(res, takeover)
+      this.finish(takeover)
     } catch (error) {
       yield* this.broken(error)
       throw error
@@ -226,6 +241,7 @@ export class Talk extends Line implements Companion {
     const { req, socket, audience } = this
     if (responseFinish.hasSubscribers)
       responseFinish.publish({ request: req, response: res, socket, server: audience.server })
+    this.note(res)
     this.detach(res)
     audience.responses.learn(res)
     if (req !== null) {
