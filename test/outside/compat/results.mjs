@@ -9,6 +9,26 @@ import { fileURLToPath } from 'node:url'
 import { SUITES, nodeTests } from './suites.mjs'
 
 const preload = fileURLToPath(new URL('preload.cjs', import.meta.url))
+const running = new Set()
+
+/** Ends a program with all that it has started. */
+function endGroup({ pid }) {
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // All of its group have ended by themselves.
+  }
+}
+
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+])
+  process.once(signal, () => {
+    for (const child of running) endGroup(child)
+    process.exit(code)
+  })
+
 const MINE = ['GYRE_COMPAT_REGISTER', 'GYRE_COMPAT_COUNT', 'NODE_OPTIONS', 'FORCE_COLOR', 'NO_COLOR']
 
 /** @returns what it printed (its last part), and how it ended */
@@ -21,25 +41,20 @@ function runProgram([command, ...args], { cwd, env, seconds }) {
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     })
+    running.add(child)
     let text = ''
     const take = (bytes) => (text = (text + String(bytes)).slice(-20_000))
     child.stdout.on('data', take)
     child.stderr.on('data', take)
     let isLate = false
-    const endAll = () => {
-      try {
-        process.kill(-child.pid, 'SIGKILL')
-      } catch {
-        // All of its group have ended by themselves.
-      }
-    }
     const timer = setTimeout(() => {
       isLate = true
-      endAll()
+      endGroup(child)
     }, seconds * 1000)
     child.once('exit', (code, signal) => {
       clearTimeout(timer)
-      endAll()
+      endGroup(child)
+      running.delete(child)
       resolve({ code, signal, isLate, text })
     })
   })
