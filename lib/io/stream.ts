@@ -25,7 +25,7 @@ export const END = 0
 
 /** An open file of the operating system, as `tryWriteFile` takes it. */
 export interface SendableFile {
-  /** @throws where it is closed: its number may be another's by then */
+  /** Its number. @throws where it is closed: the number may be another's by then */
   readonly descriptor: number
 }
 

@@ -191,15 +191,14 @@ export class Response {
    * @throws GyreError as `write`
    * @example
    * ```ts
-   * const file = DiskFile.open(process.execPath)
+   * const file = DiskFile.temporary()
+   * file.write(Buffer.from('of a file'))
    * const answer = await inject(function* (_request, response) {
-   *   response.headers.set('Content-Length', 5_000)
-   *   const at = yield* response.writeFile(file, 0, 5_000)
-   *   file.seek(at)
-   *   yield* response.write(file.read(5_000 - at))
+   *   response.headers.set('Content-Length', 9)
+   *   file.seek(yield* response.writeFile(file, 0, 9))
+   *   yield* response.write(file.read())
    * })
-   * console.log(answer.body.length) // 5000
-   * file.close()
+   * console.log(answer.text()) // of a file
    * ```
    */
   writeFile(file: SendableFile, position: number, length: number): Awaitable<number> {

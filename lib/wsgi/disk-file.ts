@@ -42,7 +42,7 @@ export class DiskFile implements FileLike {
     this.number = descriptor
   }
 
-  /** @throws GyreError `GYRE_STREAM_CLOSED` after `close()` */
+  /** Its number in the operating system. @throws GyreError `GYRE_STREAM_CLOSED` after `close()` */
   get descriptor(): number {
     this.mustBeOpen()
     return this.number

@@ -17,7 +17,7 @@ import type { FileLike } from './disk-file.ts'
  * ```
  */
 export class FileWrapper implements Iterable<Uint8Array>, Iterator<Uint8Array> {
-  /** The file. */
+  /** What is sent. */
   readonly file: FileLike
   private readonly blockSize: number
 
