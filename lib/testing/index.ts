@@ -35,6 +35,8 @@ export {
   tlsHelloOnPlainPort,
 } from './single.ts'
 export type { AttackFunction, Trial } from './single.ts'
+export { STREAM_LAWS } from './stream-laws.ts'
+export type { StreamLaw, StreamPair, StreamPeer } from './stream-laws.ts'
 export type { Verdict } from './verdict.ts'
 export type { AttackOptions, Target, TargetAddress } from './victim.ts'
 export { VirtualHost, resultOf, runVirtual } from './virtual-host.ts'

@@ -42,6 +42,12 @@ export const TESTING = {
   /** The constants of FNV-1a and mulberry32. */
   hashPrime: 0x01000193,
   randomStep: 0x6d2b79f5,
+  /** How often a law of streams looks, and how long it rests between, for what must come. */
+  lawTurns: 5_000,
+  lawPause: 2,
+  /** Bytes that a law of streams reads at once, and those of a write that finds no room. */
+  lawRead: 10_000,
+  lawLarge: 20_000_000,
   /** Characters of an answer that a verdict keeps. */
   kept: 400,
 } as const
