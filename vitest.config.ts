@@ -5,7 +5,9 @@ import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
 const onBothKinds = [
-  ...['contracts', 'server', 'handlers', 'node-http', 'embedding', 'wsgi', 'e2e'].map((room) => `test/${room}/**/*.test.ts`),
+  ...['contracts', 'server', 'handlers', 'node-http', 'embedding', 'wsgi', 'e2e'].map(
+    (room) => `test/${room}/**/*.test.ts`,
+  ),
   'test/security/*.test.ts',
   'test/docs/examples.test.ts',
 ]

@@ -33,7 +33,6 @@ export {
   waitPromise,
   waitReadable,
   waitWritable,
-  watchCancel,
   withScope,
   withTimeout,
 } from '../kernel/index.ts'

@@ -42,7 +42,8 @@ export interface Deadlock {
  * })
  * const ada = spawn(take(one, two), { name: 'ada' })
  * const bob = spawn(take(two, one), { name: 'bob' })
- * yield* sleep(20)
+ * yield* giveWay()
+ * yield* giveWay()
  * console.log(findDeadlock()?.cycle.map(({ task }) => task.name).join(' waits for ')) // ada waits for bob
  * ada.cancel()
  * yield* bob
@@ -103,8 +104,15 @@ function canGoOnAlone(task: Task): boolean {
  * @returns one line for each task of the circle, below a first one
  * @example
  * ```ts
- * const deadlock = findDeadlock()
- * if (deadlock !== undefined) process.stderr.write(formatDeadlock(deadlock))
+ * const [one, two] = [new Event(), new Event()]
+ * const ada = spawn(one.wait(), { name: 'ada' })
+ * const bob = spawn(two.wait(), { name: 'bob' })
+ * const cycle = [{ task: ada, waitingFor: 'bread', holder: bob }, { task: bob, waitingFor: 'milk', holder: ada }]
+ * console.log(formatDeadlock({ cycle, behind: [] }).trim())
+ * yield* killAll([ada, bob])
+ * // tasks wait for each other:
+ * //   task ada waits for bread, which depends on task bob
+ * //   task bob waits for milk, which depends on task ada
  * ```
  */
 export function formatDeadlock({ cycle, behind }: Deadlock): string {

@@ -149,7 +149,6 @@ export function adoptTask(task: Task): void {
  *
  * @example
  * ```ts
- * inspectTasks()
  * stopInspection()
  * console.log(taskTree().length) // 0
  * ```

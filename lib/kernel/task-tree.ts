@@ -94,9 +94,9 @@ function infoOf(task: Task, record: TaskRecord, children: TaskInfo[]): TaskInfo 
  * @returns a few lines for each task, those below it indented
  * @example
  * ```ts
- * inspectTasks()
- * process.stderr.write(formatTaskTree())
- * stopInspection()
+ * const nap = { id: 7, name: 'nap', state: 'waiting', doing: undefined, waitingFor: 'sleep(5)', age: 3 } as const
+ * console.log(formatTaskTree([{ ...nap, stack: [], spawnedAt: [], children: [] }]).trim())
+ * // #7 nap: waits for sleep(5), 3 ms old
  * ```
  */
 export function formatTaskTree(tree: readonly TaskInfo[] = taskTree()): string {
