@@ -2,4 +2,4 @@
  * `gyre/handlers`: what puts a server together. The handlers room, and the dialects that have rooms of their own.
  */
 export * from '../handlers/index.ts'
-export { fromNode } from '../node-http/index.ts'
+export { fromNode, toNodeListener } from '../node-http/index.ts'

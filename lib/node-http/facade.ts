@@ -127,8 +127,8 @@ export class Facade implements Owner {
     if (socket instanceof NodeSocket) return
     const hidden = this.server as unknown as Hidden
     const accepted = socket as Duplex & { _server?: unknown }
-    // Node has counted what it has accepted, and would count it off again at its end.
     if (accepted._server === this.server) {
+      // Node has counted what it has accepted, and would count it out again; that is ours to do.
       hidden._connections--
       accepted._server = null
     }

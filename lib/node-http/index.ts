@@ -9,3 +9,4 @@ export { IncomingMessage, METHODS, STATUS_CODES, ServerResponse } from 'node:htt
 export { Server, createServer } from './facade.ts'
 export type { ServerOptions } from './facade.ts'
 export { fromNode } from './from-node.ts'
+export { toNodeListener } from './to-node-listener.ts'

@@ -192,9 +192,10 @@ export abstract class Line implements OutputPort {
       req !== null && !req.complete && req.emit('timeout', socket),
       res !== null && res.emit('timeout', socket),
       audience.server.emit('timeout', socket),
-      socket.emit('timeout'),
     ]
     if (!told.includes(true)) this.destroy(null)
+    // Who listens at the socket itself only hears of it.
+    socket.emit('timeout')
   }
 
   /** Waits for the stream, until `wake`. */

@@ -1,0 +1,212 @@
+/*
+ * `toNodeListener`: a handler of Gyre's within a server of somebody else's. There the server is Node's, and so are
+ * its limits and times; the handler runs as a task of this thread's kernel.
+ */
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { GyreError, LIMITS, describeError, isExposed, statusOf } from '../base/index.ts'
+import { homeKernel } from '../io/index.ts'
+import type { ByteStream, Endpoint } from '../io/index.ts'
+import { Cancelled, Spot, park } from '../kernel/index.ts'
+import type { Coroutine, Kernel, Scope } from '../kernel/index.ts'
+import { RequestFields, reasonOf } from '../protocol/index.ts'
+import type { ResponseFields } from '../protocol/index.ts'
+import { Request, Response, finish, lineLogger } from '../server/index.ts'
+import type { BodySource, Handler, InterimStatus, Logger, Payload, ResponseSink, Takeover } from '../server/index.ts'
+
+const NOWHERE: Endpoint = { address: '', port: 0, family: 'unix' }
+const SERVER_ERROR = 500
+
+/**
+ * Makes a listener for a server of node:http, or for whatever takes such: Express, connect, Vite.
+ *
+ * @param handler - a handler of Gyre's; it cannot leave HTTP (`response.upgrade`) there
+ * @returns a listener. What the handler throws it answers itself, as Gyre's server does
+ * @example
+ * ```ts
+ * http.createServer(toNodeListener(function* (request, response) {
+ *   yield* sleep(10)
+ *   response.text(`hello ${request.path}\n`)
+ * })).listen(8080)
+ * ```
+ */
+export function toNodeListener(handler: Handler): RequestListener {
+  const kernel = homeKernel()
+  const log = lineLogger(
+    () => kernel.host.now(),
+    (line) => process.stderr.write(line),
+  )
+  return (req, res) => {
+    const visit = new Visit(kernel, log, req, res)
+    const task = kernel.spawn(visit.serve(handler), { name: 'handler' })
+    visit.scope = task
+    res.once('close', () => {
+      if (!res.writableFinished) task.cancel('the client has gone')
+    })
+  }
+}
+
+/** One request of another server's. */
+class Visit implements BodySource, ResponseSink {
+  readonly kernel: Kernel
+  scope: Scope | null = null
+  readonly bodyLength: number | undefined
+  trailers: RequestFields | null = null
+  private readonly req: IncomingMessage & { originalUrl?: string; baseUrl?: string }
+  private readonly res: ServerResponse
+  private readonly log: Logger
+  private readonly readable = new Spot('the body of a request of node:http')
+  private readonly writable = new Spot('room in a response of node:http')
+
+  constructor(kernel: Kernel, log: Logger, req: IncomingMessage, res: ServerResponse) {
+    this.kernel = kernel
+    this.log = log
+    this.req = req
+    this.res = res
+    const { 'content-length': length, 'transfer-encoding': coding } = req.headers
+    this.bodyLength = coding !== undefined ? undefined : Number(length ?? 0)
+  }
+
+  *serve(handler: Handler): Coroutine<void> {
+    const { req, res } = this
+    const response = new Response(this)
+    const request = this.request()
+    try {
+      const result = handler(request, response)
+      if (result !== undefined) yield* finish(result)
+      this.end(response)
+    } catch (error) {
+      this.failed(error)
+      if (error instanceof Cancelled) throw error
+    } finally {
+      response.stage = 'ended'
+      if (!res.writableEnded) request.breakOff()
+      if (!req.complete) req.resume()
+    }
+  }
+
+  *readBody(): Coroutine<Buffer | null> {
+    const { req } = this
+    const wake = (): void => void this.readable.wake()
+    const events = ['readable', 'end', 'close', 'error'] as const
+    for (const event of events) req.on(event, wake)
+    try {
+      for (;;) {
+        const piece = req.read() as Buffer | null
+        if (piece !== null) return piece
+        if (req.readableEnded) {
+          this.trailers = RequestFields.from(pairsOf(req.rawTrailers))
+          return null
+        }
+        if (req.destroyed) throw new GyreError('GYRE_BODY_TRUNCATED')
+        yield* park(this.readable)
+      }
+    } finally {
+      for (const event of events) req.off(event, wake)
+    }
+  }
+
+  *sendChunk(response: Response, chunk: Payload): Coroutine<void> {
+    const { res } = this
+    this.begin(response)
+    if (res.write(chunk)) return
+    const wake = (): void => void this.writable.wake()
+    res.on('drain', wake).on('close', wake)
+    try {
+      if (!res.destroyed) yield* park(this.writable)
+    } finally {
+      res.off('drain', wake).off('close', wake)
+    }
+    if (res.destroyed) throw new GyreError('GYRE_PEER_GONE')
+  }
+
+  *sendInterim(response: Response, status: InterimStatus, fields: ResponseFields): Coroutine<void> {
+    response.mustBeOpen()
+    if (this.req.httpVersionMinor === 0) return
+    if (status !== 103) return this.res.writeProcessing()
+    const hints: Record<string, string[]> = {}
+    for (const [name, value] of fields) (hints[name.toLowerCase()] ??= []).push(value)
+    this.res.writeEarlyHints(hints)
+  }
+
+  *upgrade(): Coroutine<ByteStream> {
+    throw new GyreError('GYRE_NO_UPGRADE', 'a handler cannot leave HTTP within a server of node:http')
+  }
+
+  takeOver(): Takeover {
+    throw new GyreError('GYRE_RESPONSE_STARTED', 'the response is written by node:http already')
+  }
+
+  private request(): Request {
+    const { req } = this
+    const { remoteAddress, remotePort, remoteFamily, localAddress, localPort, localFamily } = req.socket
+    const facts = {
+      method: req.method ?? 'GET',
+      target: req.originalUrl ?? req.url ?? '/',
+      minor: req.httpVersionMinor === 0 ? (0 as const) : (1 as const),
+      fields: RequestFields.from(pairsOf(req.rawHeaders)),
+      upgrade: false,
+    }
+    const origin = {
+      remote: endpoint(remoteAddress, remotePort, remoteFamily),
+      local: endpoint(localAddress, localPort, localFamily),
+      secure: 'encrypted' in req.socket,
+      tls: null,
+    }
+    const request = new Request(facts, origin, this, LIMITS.bodyBytes.value)
+    request.mountPath = req.baseUrl ?? ''
+    return request
+  }
+
+  private begin(response: Response): void {
+    const { res } = this
+    if (res.headersSent) return
+    response.stage = 'started'
+    const { ownHeaders, contentType, reason } = response
+    const fields: string[] = []
+    for (const [name, value] of ownHeaders ?? []) fields.push(name, value)
+    if (contentType !== '' && ownHeaders?.has('content-type') !== true) fields.push('Content-Type', contentType)
+    if (reason === undefined) res.writeHead(response.status, fields)
+    else res.writeHead(response.status, reason, fields)
+  }
+
+  private end(response: Response): void {
+    const { res } = this
+    const { payload, ownTrailers } = response
+    if (!res.headersSent && ownTrailers === null && response.ownHeaders?.has('content-length') !== true)
+      response.headers.set('Content-Length', String(Buffer.byteLength(payload)))
+    this.begin(response)
+    if (ownTrailers !== null) res.addTrailers([...ownTrailers])
+    res.end(payload)
+  }
+
+  private failed(error: unknown): void {
+    const { req, res } = this
+    const status = error instanceof GyreError ? error.status : statusOf(error)
+    if (status >= SERVER_ERROR) {
+      const known = error instanceof GyreError
+      const reason = `${req.method ?? ''} ${req.url ?? ''}: ${describeError(error)}`
+      this.log({
+        code: known ? error.code : 'GYRE_HANDLER_FAILED',
+        status,
+        blame: known ? error.blame : 'app',
+        reason,
+        error,
+      })
+    }
+    if (res.headersSent || status === 0) return void res.destroy()
+    const detail = status < SERVER_ERROR && isExposed(error) ? `: ${describeError(error)}` : ''
+    res.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8' })
+    res.end(`${status} ${reasonOf(status)}${detail}\n`)
+  }
+}
+
+function pairsOf(raw: readonly string[]): [name: string, value: string][] {
+  const pairs: [name: string, value: string][] = []
+  for (let at = 0; at < raw.length; at += 2) pairs.push([raw[at] as string, raw[at + 1] as string])
+  return pairs
+}
+
+function endpoint(address: string | undefined, port: number | undefined, family: string | undefined): Endpoint {
+  if (address === undefined || port === undefined) return NOWHERE
+  return { address, port, family: family === 'IPv6' ? 'IPv6' : 'IPv4' }
+}
