@@ -41,6 +41,8 @@ export class Talk extends Line implements Companion {
   private size = 0
   /** Whether the last answer was the last of the connection. */
   private last = false
+  /** Whether the time of keep-alive holds. */
+  private rested = false
 
   get refuses(): boolean {
     return this.audience.ownsConnections
@@ -80,6 +82,7 @@ export class Talk extends Line implements Companion {
     this.audience = audience
     this.takeover = takeover
     this.socket.server = server
+    if (this.rested) this.resume(server.timeout)
     const req = (this.req = makeRequest(audience, this.socket, request, head))
     if (head.method === 'CONNECT' || (head.upgrade && server.listenerCount('upgrade') > 0))
       return this.leave(req, takeover)
@@ -251,12 +254,26 @@ export class Talk extends Line implements Companion {
     }
     process.nextTick(emitClose, res)
     if (this.mustClose) this.port.windDown()
-    if (this.idle.duration !== audience.server.timeout) this.idle.set(audience.server.timeout)
+    this.rest()
     this.wake()
   }
 
   ended(): void {
     this.close(null)
+  }
+
+  /** Between requests the time is that of keep-alive, which the connection keeps by itself if nobody listens. */
+  private rest(): void {
+    const { server } = this.audience
+    if (server.keepAliveTimeout <= 0) return
+    const isHeard = server.listenerCount('timeout') > 0
+    if (isHeard || this.idle.duration > 0) this.idle.set(isHeard ? server.keepAliveTimeout : 0)
+    this.rested = true
+  }
+
+  private resume(timeout: number): void {
+    this.rested = false
+    if (this.idle.duration !== timeout) this.idle.set(timeout)
   }
 
   private detach(res: Tied): void {

@@ -27,7 +27,7 @@ export function compare(name, baseline, run, deviations, files) {
     const was = before.get(key)?.state ?? 'missing'
     if (result.state === 'passed' || (result.state === 'skipped' && was === 'skipped')) continue
     // A test that node:http does not bring to its end either tells nothing about us.
-    const isOnNode = was !== 'passed' && result.state !== 'passed'
+    const isOnNode = before.has(key) && was !== 'passed'
     failures.push({ key, why: result.why, reason: reasons.get(key), isOnNode: isOnNode && !reasons.has(key) })
   }
   const failed = new Set(failures.map(({ key }) => key))
