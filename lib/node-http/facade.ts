@@ -96,9 +96,19 @@ export class Facade implements Owner {
 
   came(talk: Talk): void {
     const hidden = this.server as unknown as Hidden
+    const most = this.server.maxConnections as number | undefined
+    if (most !== undefined && most > 0 && hidden._connections >= most) return this.drop(talk)
     this.talks.add(talk)
     hidden._connections++
     guard(() => this.server.emit('connection', talk.socket))
+  }
+
+  /** There are as many as there may be, by Node's own count. */
+  private drop({ port, socket }: Talk): void {
+    const { localAddress, localPort, localFamily, remoteAddress, remotePort, remoteFamily } = socket
+    const who = { localAddress, localPort, localFamily, remoteAddress, remotePort, remoteFamily }
+    port.stream.close()
+    guard(() => this.server.emit('drop', who))
   }
 
   left(line: Line): void {

@@ -89,10 +89,12 @@ export function settleRequest(req: HiddenRequest, bodyOpen: boolean): void {
   }
   // Nobody listens, so nobody sees the difference to a stream that has been read to its end, and closed.
   req._dumped = true
-  for (const name of ENDED) state[name] = true
+  state['ended'] = true
+  state['endEmitted'] = true
+  state['destroyed'] = true
+  state['closed'] = true
+  state['closeEmitted'] = true
 }
-
-const ENDED = ['ended', 'endEmitted', 'destroyed', 'closed', 'closeEmitted'] as const
 
 /** Below a mount the path begins anew, as it does for what is mounted within Express or connect. */
 function relocate(req: HiddenRequest, mountPath: string): void {

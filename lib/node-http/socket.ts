@@ -46,6 +46,7 @@ function freshState(): StreamState {
 export class NodeSocket extends EventEmitter {
   server: Server
   parser = null
+  readonly allowHalfOpen = true
   /** The response whose turn it is. */
   _httpMessage: ServerResponse | null = null
   _writableState: StreamState = freshState()
