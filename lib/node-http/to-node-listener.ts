@@ -75,11 +75,14 @@ class Visit implements BodySource, ResponseSink {
       if (result !== undefined) yield* finish(result)
       this.end(response)
     } catch (error) {
+      request.breakOff()
+      if (error instanceof Cancelled) {
+        res.destroy()
+        throw error
+      }
       this.failed(error)
-      if (error instanceof Cancelled) throw error
     } finally {
       response.stage = 'ended'
-      if (!res.writableEnded) request.breakOff()
       if (!req.complete) req.resume()
     }
   }

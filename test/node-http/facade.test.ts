@@ -4,7 +4,7 @@
 import { EventEmitter, once } from 'node:events'
 import { Agent, IncomingMessage, Server as NodeServer, ServerResponse } from 'node:http'
 import { Server as NetServer, Socket } from 'node:net'
-import { channel } from 'node:diagnostics_channel'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -219,16 +219,16 @@ describe('request and response', () => {
       void told.push(`start ${(message as { request: IncomingMessage }).request.url}`)
     const done = (message: unknown): void =>
       void told.push(`finish ${(message as { request: IncomingMessage }).request.url}`)
-    channel('http.server.request.start').subscribe(start)
-    channel('http.server.response.finish').subscribe(done)
+    subscribe('http.server.request.start', start)
+    subscribe('http.server.response.finish', done)
     try {
       const { port } = await serve((_, res) => res.end())
       await ask(port, { path: '/told' })
       await eventually(() => told.length === 2)
       expect(told).toEqual(['start /told', 'finish /told'])
     } finally {
-      channel('http.server.request.start').unsubscribe(start)
-      channel('http.server.response.finish').unsubscribe(done)
+      unsubscribe('http.server.request.start', start)
+      unsubscribe('http.server.response.finish', done)
     }
   })
 })
@@ -360,7 +360,7 @@ describe('Expect, Upgrade, CONNECT', () => {
     const { server, connect } = await serve()
     let same: unknown
     server.on('upgrade', (req, socket, head) => {
-      same = [req.socket === socket, socket instanceof Socket, req.upgrade]
+      same = [req.socket === socket, socket instanceof Socket, (req as { upgrade?: unknown }).upgrade]
       socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n')
       socket.write(head)
       socket.pipe(socket)
