@@ -102,7 +102,8 @@ export abstract class Line implements OutputPort {
 
   destroy(error: Error | null): void {
     if (this.closed) return
-    this.port.outlet.tryFlush()
+    // What is corked is lost, as it is in Node: who breaks off at once has not answered.
+    if (this.socket._writableState.corked === 0) this.port.outlet.tryFlush()
     this.close(error)
     this.port.stream.close()
     this.wake()
