@@ -6,8 +6,8 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { GyreError, LIMITS, describeError, isExposed, statusOf } from '../base/index.ts'
 import { homeKernel } from '../io/index.ts'
 import type { ByteStream, Endpoint } from '../io/index.ts'
-import { Cancelled, Spot, park } from '../kernel/index.ts'
-import type { Coroutine, Kernel, Scope } from '../kernel/index.ts'
+import { Cancelled, Spot, park, waitPromise } from '../kernel/index.ts'
+import type { Coroutine, Kernel, Operation, Scope } from '../kernel/index.ts'
 import { RequestFields, reasonOf } from '../protocol/index.ts'
 import type { ResponseFields } from '../protocol/index.ts'
 import { Request, Response, finish, lineLogger } from '../server/index.ts'
@@ -23,10 +23,15 @@ const SERVER_ERROR = 500
  * @returns a listener. What the handler throws it answers itself, as Gyre's server does
  * @example
  * ```ts
- * http.createServer(toNodeListener(function* (request, response) {
- *   yield* sleep(10)
- *   response.text(`hello ${request.path}\n`)
- * })).listen(8080)
+ * import { createServer } from 'node:http'
+ * const theirs = createServer(toNodeListener(function* (request, response) {
+ *   yield* sleep(1)
+ *   response.text(`hello ${request.path}`)
+ * }))
+ * await new Promise((resolve) => theirs.listen(0, '127.0.0.1', () => resolve(null)))
+ * const { port } = theirs.address() as { port: number }
+ * console.log(await (await fetch(`http://127.0.0.1:${port}/you`)).text()) // hello /you
+ * theirs.close()
  * ```
  */
 export function toNodeListener(handler: Handler): RequestListener {
@@ -135,6 +140,11 @@ class Visit implements BodySource, ResponseSink {
     throw new GyreError('GYRE_NO_UPGRADE', 'a handler cannot leave HTTP within a server of node:http')
   }
 
+  /** Files go through this process: whoever wanted it otherwise reads and writes them. */
+  *sendFile(): Coroutine<number> {
+    return 0
+  }
+
   takeOver(): Takeover {
     throw new GyreError('GYRE_RESPONSE_STARTED', 'the response is written by node:http already')
   }
@@ -154,6 +164,8 @@ class Visit implements BodySource, ResponseSink {
       local: endpoint(localAddress, localPort, localFamily),
       secure: 'encrypted' in req.socket,
       tls: null,
+      afterwards: (work: Operation<unknown> | PromiseLike<unknown>) =>
+        void this.kernel.spawn(Symbol.iterator in work ? work : waitPromise(work), { name: 'afterwork' }),
     }
     const request = new Request(facts, origin, this, LIMITS.bodyBytes.value)
     request.mountPath = req.baseUrl ?? ''

@@ -31,7 +31,7 @@ export interface JoinOptions extends WaitOptions {
  *   when there is something to get, which is left there)
  * @example
  * ```ts
- * const slow = spawn(sleep(4), { name: 'slow' })
+ * const slow = spawn(sleep(50), { name: 'slow' })
  * const quick = spawn(sleep(1), { name: 'quick' })
  * yield* each(asCompleted([slow, quick]), function* (task) { console.log(task.name) })
  * // quick
