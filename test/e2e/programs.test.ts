@@ -63,6 +63,17 @@ describe('examples', () => {
     expect((await (await fetch(`${url}count`)).text()).trimEnd().split('\n')).toHaveLength(100_000)
   })
 
+  test('07-fetch', async () => {
+    const { url, stop } = await start('07-fetch')
+    expect(await (await fetch(`${url}api`)).text()).toBe('hello 127.0.0.1\n')
+    const echo = await fetch(`${url}api/echo`, { method: 'POST', body: '{"a":1}' })
+    expect(await echo.json()).toEqual({ a: 1 })
+    expect((await fetch(`${url}api/nothing`)).status).toBe(404)
+    expect(await (await fetch(`${url}quick/x`)).text()).toBe('you asked for /x\n')
+    expect((await fetch(`${url}order`)).status).toBe(202)
+    expect(await stop()).toBe(0)
+  })
+
   test('03-wsgi-beside-native', async () => {
     const { url, stop } = await start('03-wsgi-beside-native')
     const native = await fetch(url)

@@ -49,6 +49,11 @@ export class FetchContext {
     this.request.afterwards(work)
   }
 
+  /** For code that was written for Workers: nothing is configured from outside. */
+  get props(): Record<string, unknown> {
+    return {}
+  }
+
   /** For code that was written for Workers: what fails is answered with 500 here, as it is without. */
   passThroughOnException(): void {
     // There is no origin behind us that the request could be passed on to.
