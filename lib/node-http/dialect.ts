@@ -44,7 +44,6 @@ export class Dialect implements Audience, Manners {
   /** Answers requests by the listeners of the server. */
   readonly handler: Handler = (request, response) => {
     const takeover = response.takeOver()
-    request.bodyLimit = Infinity
     const { connection } = takeover
     const talk = connection.companion instanceof Talk ? connection.companion : this.join(connection)
     return talk.converse(this, request, takeover)

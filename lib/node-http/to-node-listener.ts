@@ -6,7 +6,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { GyreError, LIMITS, describeError, isExposed, statusOf } from '../base/index.ts'
 import { homeKernel } from '../io/index.ts'
 import type { ByteStream, Endpoint } from '../io/index.ts'
-import { Cancelled, Spot, park, waitPromise } from '../kernel/index.ts'
+import { Cancelled, Spot, park } from '../kernel/index.ts'
 import type { Coroutine, Kernel, Operation, Scope } from '../kernel/index.ts'
 import { RequestFields, reasonOf } from '../protocol/index.ts'
 import type { ResponseFields } from '../protocol/index.ts'
@@ -23,15 +23,11 @@ const SERVER_ERROR = 500
  * @returns a listener. What the handler throws it answers itself, as Gyre's server does
  * @example
  * ```ts
- * import { createServer } from 'node:http'
- * const theirs = createServer(toNodeListener(function* (request, response) {
- *   yield* sleep(1)
- *   response.text(`hello ${request.path}`)
- * }))
- * await new Promise((resolve) => theirs.listen(0, '127.0.0.1', () => resolve(null)))
- * const { port } = theirs.address() as { port: number }
- * console.log(await (await fetch(`http://127.0.0.1:${port}/you`)).text()) // hello /you
- * theirs.close()
+ * const server = createServer(toNodeListener((request, response) => response.text(`hello ${request.path}`)))
+ * await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+ * const { port } = server.address() as { port: number }
+ * console.log(await (await fetch(`http://127.0.0.1:${port}/ada`)).text()) // hello /ada
+ * server.close()
  * ```
  */
 export function toNodeListener(handler: Handler): RequestListener {
@@ -127,6 +123,23 @@ class Visit implements BodySource, ResponseSink {
     if (res.destroyed) throw new GyreError('GYRE_PEER_GONE')
   }
 
+  /** Node's response knows no files: who asks is told that nothing was sent, and writes it. */
+  *sendFile(): Coroutine<number> {
+    return 0
+  }
+
+  afterwards(work: Operation<unknown> | PromiseLike<unknown>): void {
+    this.kernel.spawn(this.runAfterwards(work), { name: 'afterwards' })
+  }
+
+  private *runAfterwards(work: Operation<unknown> | PromiseLike<unknown>): Coroutine<void> {
+    try {
+      yield* finish(work)
+    } catch (error) {
+      this.report(error, 0)
+    }
+  }
+
   *sendInterim(response: Response, status: InterimStatus, fields: ResponseFields): Coroutine<void> {
     response.mustBeOpen()
     if (this.req.httpVersionMinor === 0) return
@@ -138,11 +151,6 @@ class Visit implements BodySource, ResponseSink {
 
   *upgrade(): Coroutine<ByteStream> {
     throw new GyreError('GYRE_NO_UPGRADE', 'a handler cannot leave HTTP within a server of node:http')
-  }
-
-  /** Files go through this process: whoever wanted it otherwise reads and writes them. */
-  *sendFile(): Coroutine<number> {
-    return 0
   }
 
   takeOver(): Takeover {
@@ -159,15 +167,14 @@ class Visit implements BodySource, ResponseSink {
       fields: RequestFields.from(pairsOf(req.rawHeaders)),
       upgrade: false,
     }
-    const origin = {
+    const door = {
+      afterwards: (work: Operation<unknown> | PromiseLike<unknown>) => this.afterwards(work),
       remote: endpoint(remoteAddress, remotePort, remoteFamily),
       local: endpoint(localAddress, localPort, localFamily),
       secure: 'encrypted' in req.socket,
       tls: null,
-      afterwards: (work: Operation<unknown> | PromiseLike<unknown>) =>
-        void this.kernel.spawn(Symbol.iterator in work ? work : waitPromise(work), { name: 'afterwork' }),
     }
-    const request = new Request(facts, origin, this, LIMITS.bodyBytes.value)
+    const request = new Request(facts, door, this, LIMITS.bodyBytes.value)
     request.mountPath = req.baseUrl ?? ''
     return request
   }
@@ -194,20 +201,18 @@ class Visit implements BodySource, ResponseSink {
     res.end(payload)
   }
 
+  private report(error: unknown, status: number): void {
+    const { req } = this
+    const known = error instanceof GyreError
+    const reason = `${req.method ?? ''} ${req.url ?? ''}: ${describeError(error)}`
+    const code = known ? error.code : 'GYRE_HANDLER_FAILED'
+    this.log({ code, status, blame: known ? error.blame : 'app', reason, error })
+  }
+
   private failed(error: unknown): void {
-    const { req, res } = this
+    const { res } = this
     const status = error instanceof GyreError ? error.status : statusOf(error)
-    if (status >= SERVER_ERROR) {
-      const known = error instanceof GyreError
-      const reason = `${req.method ?? ''} ${req.url ?? ''}: ${describeError(error)}`
-      this.log({
-        code: known ? error.code : 'GYRE_HANDLER_FAILED',
-        status,
-        blame: known ? error.blame : 'app',
-        reason,
-        error,
-      })
-    }
+    if (status >= SERVER_ERROR) this.report(error, status)
     if (res.headersSent || status === 0) return void res.destroy()
     const detail = status < SERVER_ERROR && isExposed(error) ? `: ${describeError(error)}` : ''
     res.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8' })

@@ -179,6 +179,21 @@ describe('toNodeListener', () => {
     expect((seen as unknown as Request).signal.aborted).toBe(true)
   })
 
+  test('work goes on behind the answer', async () => {
+    let done = false
+    const port = await within(function* (request, response) {
+      request.afterwards(
+        (function* () {
+          yield* sleep(10)
+          done = true
+        })(),
+      )
+      response.text('answered')
+    })
+    expect((await ask(port)).text).toBe('answered')
+    await eventually(() => done)
+  })
+
   test('leaving HTTP is refused', async () => {
     const port = await within(function* (_, response) {
       yield* response.upgrade('x')
