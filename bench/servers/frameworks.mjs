@@ -1,5 +1,6 @@
 /*
- * Hello world through a framework, on Gyre or on node:http: `frameworks.mjs express gyre 8080`.
+ * Hello world through a framework, on Gyre or on node:http: `frameworks.mjs express gyre 8080`; native and fetch
+ * are Gyre's own handlers.
  */
 const [framework, place, port] = process.argv.slice(2)
 const { createServer } = await import(place === 'gyre' ? 'gyre/node-http' : 'node:http')
@@ -20,7 +21,15 @@ const listeners = {
   },
 }
 
-if (framework === 'fastify') {
+if (framework === 'native' || framework === 'fetch') {
+  const gyre = await import('gyre')
+  const { fromFetch } = await import('gyre/handlers')
+  const native = function* (_request, response) {
+    response.text(text)
+  }
+  const server = gyre.createServer(framework === 'native' ? native : fromFetch(() => new Response(text)))
+  await server.listen({ port: Number(port), host: '127.0.0.1' })
+} else if (framework === 'fastify') {
   const { default: fastify } = await import('fastify')
   const app = fastify({ serverFactory: (handler) => createServer(handler) })
   app.get('/', (_request, reply) => reply.send(text))

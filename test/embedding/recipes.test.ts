@@ -221,12 +221,12 @@ const RECIPES: Record<string, { questions: Question[]; statuses: number[]; says:
 }
 
 test('each recipe is short, opens with what it shows, and is tried here', () => {
-  expect(names).toEqual([...Object.keys(RECIPES), '10-supertest'].sort())
+  expect(names).toEqual([...Object.keys(RECIPES), '10-supertest', '12-fetch'].sort())
   for (const name of names) {
     const text = readFileSync(join(root, `examples/embedding/${name}.ts`), 'utf8')
     expect([name, text.split('\n').length < 60]).toEqual([name, true])
     expect(text).toMatch(/^\/\*\n \* [A-Z]/)
-    expect(text).toContain("from 'gyre/node-http'")
+    expect(text).toContain(name === '12-fetch' ? 'fromFetch' : "from 'gyre/node-http'")
   }
 })
 
@@ -264,6 +264,26 @@ test('10-supertest does what it says', async () => {
     'and nothing is left open',
   ]
   expect([code, output.trimEnd().split('\n')]).toEqual([0, lines])
+})
+
+test('12-fetch: two fetch-style applications and a native handler', async () => {
+  const program = await start(built, '12-fetch')
+  const texts: string[] = []
+  const questions: Question[] = [
+    { path: '/native' },
+    { path: '/hono' },
+    { path: '/hono/echo', method: 'POST', headers: json, body: '{"a":[1]}' },
+    { path: '/h3' },
+    { path: '/h3/who/ada' },
+    { path: '/h3/nothing' },
+  ]
+  for (const question of questions) {
+    const { status, body } = await ask(program.port, question)
+    texts.push(status === 200 ? body.replace(/\s+/g, '') : String(status))
+  }
+  const expected = ['hellofrom/native', 'hellofromHono', '{"a":[1]}', 'hellofromh3', '{"name":"ada"}', '404']
+  expect(texts).toEqual(expected)
+  expect(await program.stop()).toBe(0)
 })
 
 describe('what is upgraded', () => {
