@@ -74,10 +74,13 @@ export const SCENARIOS = {
   },
   frameworks: {
     title: 'hello through a framework',
-    servers: ['listener', 'Express', 'Fastify', 'Koa'].flatMap((name) => [
-      `${name} on Gyre`,
-      { listener: 'node:http', Fastify: 'Fastify' }[name] ?? `${name} on node:http`,
-    ]),
+    servers: [
+      ...['Gyre', 'Gyre, fetch-style', "Gyre, fetch-style with Node's Response"],
+      ...['listener', 'Express', 'Fastify', 'Koa'].flatMap((name) => [
+        `${name} on Gyre`,
+        { listener: 'node:http', Fastify: 'Fastify' }[name] ?? `${name} on node:http`,
+      ]),
+    ],
     base: 'node:http',
     page: '/',
   },

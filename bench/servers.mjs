@@ -78,6 +78,8 @@ export const SERVERS = {
     version: () => told('uwsgi_python3', '--version'),
   },
 
+  'Gyre, fetch-style': { ours: true, ...node('gyre.mjs', 'fetch') },
+  "Gyre, fetch-style with Node's Response": { ours: true, ...node('gyre.mjs', 'fetch of Node') },
   'listener on Gyre': { ours: true, ...node('node-apps.mjs', 'listener', 'gyre') },
   'Express on Gyre': { ours: true, package: 'express', ...node('node-apps.mjs', 'express', 'gyre') },
   'Express on node:http': { package: 'express', ...node('node-apps.mjs', 'express', 'node:http') },

@@ -1,9 +1,9 @@
 /*
- * Ours: `gyre.mjs way port`. `native` has all pages; the ways of WSGI have the text only; `beside` has a native page
+ * Ours: `gyre.mjs way port`. `native` has all pages; the ways of WSGI and of fetch have the text only; `beside` has a native page
  * and a WSGI application in a thread that computes.
  */
 import { createServer } from 'gyre'
-import { mount } from 'gyre/handlers'
+import { FetchResponse, fromFetch, mount } from 'gyre/handlers'
 import { wsgi, wsgiGenerator, wsgiThreads } from 'gyre/wsgi'
 import app from './hello-app.mjs'
 import { HELLO, PIECE, PIECES, STREAM_SIZE, host, jsonPage, port } from './site.mjs'
@@ -22,6 +22,8 @@ function* native(request, response) {
 const threads = (module) => wsgiThreads(new URL(module, import.meta.url), { limits: { threads: 1 } })
 const WAYS = {
   native: () => ({ handler: native }),
+  fetch: () => ({ handler: fromFetch(async () => new FetchResponse(HELLO)) }),
+  'fetch of Node': () => ({ handler: fromFetch(async () => new Response(HELLO)) }),
   inline: () => ({ handler: wsgi(app) }),
   generator: () => ({ handler: wsgiGenerator(app) }),
   threads: () => {
