@@ -41,8 +41,8 @@ export const BARS = [
     least: 20,
   })),
   { figure: 'cpu', of: at('wsgi'), against: at('wsgi', 'Gyre'), most: 1.15 },
-  { figure: 'cpu', of: at('wsgi', 'Gyre, WSGI threads'), against: at('wsgi'), most: 5 },
-  { figure: 'rate', of: at('wsgi', 'Gyre, WSGI threads'), against: at('wsgi', 'gunicorn gthread'), least: 3 },
+  { figure: 'cpu', of: at('wsgi', 'Gyre WSGI threads'), against: at('wsgi'), most: 5 },
+  { figure: 'rate', of: at('wsgi', 'Gyre WSGI threads'), against: at('wsgi', 'gunicorn gthread'), least: 3 },
   {
     figure: 'cpu',
     of: at('frameworks', 'Express on Gyre'),

@@ -66,20 +66,17 @@ export const SCENARIOS = {
   wsgi: {
     title: 'WSGI hello, the server with all its threads and processes on one core',
     servers: [
-      ...['Gyre', 'Gyre, WSGI inline', 'Gyre, WSGI generator', 'Gyre, WSGI threads'],
+      ...['Gyre', 'Gyre WSGI inline', 'Gyre WSGI generator', 'Gyre WSGI threads'],
       ...['gunicorn gthread', 'waitress', 'gevent pywsgi', 'Tornado WSGIContainer', 'uWSGI'],
     ],
-    base: 'Gyre, WSGI inline',
+    base: 'Gyre WSGI inline',
     page: '/',
   },
   frameworks: {
     title: 'hello through a framework',
     servers: [
-      ...['Gyre', 'Gyre, fetch-style', "Gyre, fetch-style with Node's Response"],
-      ...['listener', 'Express', 'Fastify', 'Koa'].flatMap((name) => [
-        `${name} on Gyre`,
-        { listener: 'node:http', Fastify: 'Fastify' }[name] ?? `${name} on node:http`,
-      ]),
+      ...['Gyre', 'Gyre FetchResponse', 'Gyre fetch-style', 'listener on Gyre', 'node:http'],
+      ...['Express on Gyre', 'Express on node:http', 'Fastify on Gyre', 'Fastify', 'Koa on Gyre', 'Koa on node:http'],
     ],
     base: 'node:http',
     page: '/',

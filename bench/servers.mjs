@@ -54,9 +54,9 @@ export const SERVERS = {
     version: () => /nginx\/(\S+)/.exec(spawnSync('nginx', ['-v'], { encoding: 'utf8' }).stderr)?.[1],
   },
 
-  'Gyre, WSGI inline': { ours: true, ...node('gyre.mjs', 'inline') },
-  'Gyre, WSGI generator': { ours: true, ...node('gyre.mjs', 'generator') },
-  'Gyre, WSGI threads': { ours: true, ...node('gyre.mjs', 'threads') },
+  'Gyre WSGI inline': { ours: true, ...node('gyre.mjs', 'inline') },
+  'Gyre WSGI generator': { ours: true, ...node('gyre.mjs', 'generator') },
+  'Gyre WSGI threads': { ours: true, ...node('gyre.mjs', 'threads') },
   'gunicorn gthread': {
     needs: { module: 'gunicorn', debian: 'gunicorn' },
     command: (port) =>
@@ -78,8 +78,8 @@ export const SERVERS = {
     version: () => told('uwsgi_python3', '--version'),
   },
 
-  'Gyre, fetch-style': { ours: true, ...node('gyre.mjs', 'fetch') },
-  "Gyre, fetch-style with Node's Response": { ours: true, ...node('gyre.mjs', 'fetch of Node') },
+  'Gyre fetch-style': { ours: true, ...node('gyre.mjs', 'fetch') },
+  'Gyre FetchResponse': { ours: true, ...node('gyre.mjs', 'fetch-response') },
   'listener on Gyre': { ours: true, ...node('node-apps.mjs', 'listener', 'gyre') },
   'Express on Gyre': { ours: true, package: 'express', ...node('node-apps.mjs', 'express', 'gyre') },
   'Express on node:http': { package: 'express', ...node('node-apps.mjs', 'express', 'node:http') },

@@ -1,6 +1,6 @@
 /*
- * Ours: `gyre.mjs way port`. `native` has all pages; the ways of WSGI and of fetch have the text only; `beside` has a native page
- * and a WSGI application in a thread that computes.
+ * Ours: `gyre.mjs way port`. `native` has all pages; fetch-style and the ways of WSGI have the text only; `beside` has a
+ * native page and a WSGI application in a thread that computes.
  */
 import { createServer } from 'gyre'
 import { FetchResponse, fromFetch, mount } from 'gyre/handlers'
@@ -22,8 +22,8 @@ function* native(request, response) {
 const threads = (module) => wsgiThreads(new URL(module, import.meta.url), { limits: { threads: 1 } })
 const WAYS = {
   native: () => ({ handler: native }),
-  fetch: () => ({ handler: fromFetch(async () => new FetchResponse(HELLO)) }),
-  'fetch of Node': () => ({ handler: fromFetch(async () => new Response(HELLO)) }),
+  fetch: () => ({ handler: fromFetch(() => new Response(HELLO)) }),
+  'fetch-response': () => ({ handler: fromFetch(() => new FetchResponse(HELLO)) }),
   inline: () => ({ handler: wsgi(app) }),
   generator: () => ({ handler: wsgiGenerator(app) }),
   threads: () => {
