@@ -49,7 +49,7 @@ export const BARS = [
     against: at('frameworks', 'Express on node:http'),
     most: 0.7,
   },
-  { figure: 'cpu', of: at('frameworks', 'Gyre, fetch-style'), against: at('frameworks', 'Gyre'), most: 1.5 },
+  { figure: 'cpu', of: at('frameworks', 'Gyre FetchResponse'), against: at('frameworks', 'Gyre'), most: 1.5 },
   { figure: 'cpu', of: at('frameworks', 'Fastify on Gyre'), against: at('frameworks', 'Fastify'), most: 0.7 },
   { figure: 'p99', of: at('beside', 'Gyre beside a thread', 'beside a thread'), most: 20_000 },
 ]
