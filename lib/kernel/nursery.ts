@@ -16,7 +16,20 @@ import { currentTask } from './task.ts'
 import type { Task, TaskKeeper } from './task.ts'
 import { park } from './traps.ts'
 
-const NONE: ReadonlySet<Task> = new Set()
+/** Where the body waits for its children. */
+class ChildrenEnd extends Spot {
+  private readonly scope: Scope
+
+  constructor(scope: Scope) {
+    super('the children of a nursery')
+    this.scope = scope
+  }
+
+  /** For who looks whom the body waits for. */
+  get holders(): Iterable<Task> {
+    return this.scope.tasks ?? []
+  }
+}
 
 /** What a nursery counts. */
 export interface NurseryStatistics {
@@ -52,8 +65,7 @@ export class Nursery implements TaskKeeper {
   /** For `nursery()` alone, which opens and closes the scope. @internal */
   constructor(scope: InnerScope) {
     this.scope = scope
-    // Asked for when somebody inspects: the set is made with the first child, and stays the same one.
-    this.empty = new Spot('the children of a nursery', { [Symbol.iterator]: () => (scope.tasks ?? NONE).values() })
+    this.empty = new ChildrenEnd(scope)
     scope.empty = this.empty
     scope.abandoned = () => {
       for (const error of this.errors.splice(0)) scope.kernel.host.unobserved(error, currentTask())

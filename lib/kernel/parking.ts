@@ -21,16 +21,9 @@ export class Spot implements Trap {
   /** The task that waits here. */
   task: Task | null = null
 
-  /** The tasks whose end is waited for here, where it is known. */
-  readonly holders: Iterable<Task> | undefined
-
-  /**
-   * @param reason - what is waited for, in words
-   * @param holders - the tasks that must all end first, if that is what is waited for
-   */
-  constructor(reason: string, holders?: Iterable<Task>) {
+  /** @param reason - what is waited for, in words */
+  constructor(reason: string) {
     this.reason = reason
-    this.holders = holders
   }
 
   enter(task: Task): void {

@@ -206,6 +206,8 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
   private idleAgain(): void {
     const { limit } = this.server
     this.advance('answered')
+    // One that idles, and there may be many, keeps nothing that the next request can make anew.
+    if (!this.reader.hasAhead) this.handling = null
     this.runFor(this.over ? limit.lastCallTime : limit.keepAliveTime)
   }
 

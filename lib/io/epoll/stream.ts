@@ -46,7 +46,8 @@ export class FdStream implements ByteStream, EventSource {
   readonly tls = null
   readonly descriptor: number
   readonly readable: Readiness = new Readiness('bytes to read', false)
-  readonly writable: Readiness = new Readiness('room to write', true)
+  /** Made by whoever first finds no room, or waits for it: most streams never do. */
+  private room: Readiness | null = null
   closed = false
   peerEnded = false
   watcher: HangUpWatcher | null = null
@@ -73,6 +74,10 @@ export class FdStream implements ByteStream, EventSource {
     poller.add(descriptor, this)
   }
 
+  get writable(): Readiness {
+    return (this.room ??= new Readiness('room to write', true))
+  }
+
   get remote(): Endpoint {
     const calls = sys.syscalls()
     // Once closed, the number may be another's.
@@ -91,7 +96,7 @@ export class FdStream implements ByteStream, EventSource {
 
   onEvents(events: number): void {
     if ((events & READ_EVENTS) !== 0) this.readable.signal()
-    if ((events & WRITE_EVENTS) !== 0) this.writable.signal()
+    if ((events & WRITE_EVENTS) !== 0) this.room?.signal()
     if ((events & END_EVENTS) === 0) return
     this.peerEnded = true
     this.watcher?.hungUp((events & BROKEN_EVENTS) !== 0)
@@ -122,7 +127,7 @@ export class FdStream implements ByteStream, EventSource {
   }
 
   tryWrite(from: Buffer, start: number, end: number): number {
-    if (!this.writable.ready) return WOULD_WAIT
+    if (this.room?.ready === false) return WOULD_WAIT
     this.mustBeOpen()
     const calls = sys.syscalls()
     for (;;) {
@@ -135,7 +140,7 @@ export class FdStream implements ByteStream, EventSource {
   }
 
   tryWriteFile(file: SendableFile, position: number, length: number): number {
-    if (!this.writable.ready) return WOULD_WAIT
+    if (this.room?.ready === false) return WOULD_WAIT
     this.mustBeOpen()
     const calls = sys.syscalls()
     for (;;) {
@@ -169,7 +174,7 @@ export class FdStream implements ByteStream, EventSource {
     sys.syscalls().close(this.descriptor)
     // Who waits here finds out by the next try.
     this.readable.signal()
-    this.writable.signal()
+    this.room?.signal()
   }
 
   reset(): void {
@@ -189,7 +194,7 @@ export class FdStream implements ByteStream, EventSource {
     this.closed = true
     this.poller.takeOut(this.descriptor)
     this.readable.signal()
-    this.writable.signal()
+    this.room?.signal()
     return this.descriptor
   }
 
