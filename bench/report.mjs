@@ -67,7 +67,9 @@ function ratioTable(rows, scenario) {
     return [name, ...['cpu', 'rate', 'p99'].map((figure) => told(toBase(rows, row, figure)))]
   })
   const head = ['server', 'CPU per request', 'requests per second', 'p99']
-  return `### ${scenario}: ${SCENARIOS[scenario].title}\n\nAgainst ${base} (spread of the rounds).\n\n${table(head, body)}\n`
+  const { title } = SCENARIOS[scenario]
+  const picture = `![${title}](plots/${scenario}-${hasSteps ? 'steps' : 'cost'}.svg)`
+  return `### ${scenario}: ${title}\n\nAgainst ${base} (spread of the rounds).\n\n${table(head, body)}\n\n${picture}\n`
 }
 
 const FIGURES = {
@@ -139,12 +141,12 @@ export const gaps = ({ leftOut, failures }) => [
   ...failures.map((failure) => `FAILED: ${failure}`),
 ]
 
-/** @param isInRatios - whether absolute figures are left out */
+/** @param isInRatios - whether absolute figures are left out; then plots are shown */
 export function markdown(report, isInRatios = false) {
   const scenarios = [...new Set(report.rows.map(({ scenario }) => scenario))]
   const make = isInRatios ? ratioTable : scenarioTable
   const parts = [preface(report), ...scenarios.map((scenario) => make(report.rows, scenario))]
-  if (report.micro !== undefined) parts.push(microTable(report.micro))
+  if (report.micro !== undefined && !isInRatios) parts.push(microTable(report.micro))
   const bars = barLines(report)
   if (bars.length > 0) parts.push(`### Bars\n\n${bars.map((line) => `- ${line}`).join('\n')}\n`)
   if (gaps(report).length > 0) parts.push(gaps(report).join('\n'))
