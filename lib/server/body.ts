@@ -51,11 +51,14 @@ export class RequestBody {
     if (this.started) throw new GyreError('GYRE_BODY_USED')
     const first = yield* this.read()
     if (first === null) return EMPTY
+    const announced = this.source.bodyLength ?? Infinity
     let whole = first
     let size = first.length
     for (let piece; (piece = yield* this.read()) !== null; size += piece.length) {
-      // Into one buffer that doubles: a body in pieces of one byte must not cost a Buffer for each.
-      if (size + piece.length > whole.length) whole = enlarged(whole, size, size + piece.length)
+      // Into one buffer that doubles: a body in pieces of one byte must not cost a Buffer for each. Never beyond what was
+      // announced, or the last bytes of 64 KB would cost 128; and not at once to that, which nobody has sent yet.
+      const needed = size + piece.length
+      if (needed > whole.length) whole = enlarged(whole, size, Math.max(needed, Math.min(size * 2, announced)))
       piece.copy(whole, size)
     }
     return whole.subarray(0, size)
@@ -68,8 +71,8 @@ export class RequestBody {
 
 const EMPTY = Buffer.alloc(0)
 
-function enlarged(bytes: Buffer, used: number, needed: number): Buffer {
-  const larger = Buffer.allocUnsafe(Math.max(needed, used * 2))
+function enlarged(bytes: Buffer, used: number, room: number): Buffer {
+  const larger = Buffer.allocUnsafe(room)
   bytes.copy(larger, 0, 0, used)
   return larger
 }

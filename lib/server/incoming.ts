@@ -102,7 +102,7 @@ export class Incoming implements BodySource {
   *readBody(): Coroutine<Buffer | null> {
     try {
       while (!this.done) {
-        const piece = this.take(yield* this.fill())
+        const piece = this.takeRest() ?? this.take(yield* this.fill())
         if (piece !== null) return piece
       }
       return null
@@ -116,6 +116,8 @@ export class Incoming implements BodySource {
   tryReadBody(): Buffer | null | typeof WOULD_WAIT {
     try {
       while (!this.done) {
+        const rest = this.takeRest()
+        if (rest !== null) return rest
         const size = this.tryFill()
         if (size === WOULD_WAIT) return WOULD_WAIT
         const piece = this.take(size)
@@ -161,6 +163,24 @@ export class Incoming implements BodySource {
   release(): void {
     this.gone = true
     this.decoder?.release()
+  }
+
+  /**
+   * Takes what came together with the head, where nothing need be decoded: it lies apart already, and is not copied
+   * once more. @returns a piece; null where there is none
+   */
+  private takeRest(): Buffer | null {
+    if (this.decoder !== null || this.gone) return null
+    const rest = this.port.takeRest()
+    if (rest === null) return null
+    this.awaited = false
+    const taken = Math.min(rest.length, this.remaining)
+    if (taken < rest.length) this.port.giveRest(rest.subarray(taken))
+    this.received += taken
+    this.remaining -= taken
+    this.done = this.remaining === 0
+    if (this.outstanding === 0) this.port.bodyDone()
+    return rest.subarray(0, taken)
   }
 
   /** Brings bytes into the input area. @returns how many */
