@@ -58,7 +58,7 @@ export const SCENARIOS = {
   },
   growth: {
     title: 'hello, more and more connections',
-    servers: ['Gyre', 'uWebSockets.js'],
+    servers: ['C loop', 'Gyre', 'uWebSockets.js'],
     base: 'Gyre',
     page: '/',
     steps: Object.fromEntries([16, 64, 256, 1024, 4096].map((connections) => [String(connections), { connections }])),

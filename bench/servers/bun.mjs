@@ -9,7 +9,9 @@ Bun.serve({
   idleTimeout: 120,
   async fetch(request) {
     const { pathname } = new URL(request.url)
-    if (pathname === '/' || pathname === '/last') return new Response(HELLO, { headers: { 'Content-Type': TEXT } })
+    if (pathname === '/') return new Response(HELLO, { headers: { 'Content-Type': TEXT } })
+    // It closes the connection by itself, and does not say so by itself.
+    if (pathname === '/last') return new Response(HELLO, { headers: { 'Content-Type': TEXT, Connection: 'close' } })
     if (pathname === '/json') return Response.json(jsonPage((name) => request.headers.get(name) ?? undefined))
     if (pathname === '/upload') return new Response(String((await request.arrayBuffer()).byteLength))
     let left = PIECES
