@@ -8,6 +8,7 @@ import { request } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { takesLong } from '../support/peers.ts'
 
 const run = promisify(execFile)
 const root = fileURLToPath(new URL('../../', import.meta.url))
@@ -37,6 +38,9 @@ async function serveSite(): Promise<string> {
   throw new Error(`the example printed no URL: ${output}`)
 }
 
+const isWanted = takesLong('making the site of the docs')
+const longTest = test.skipIf(!isWanted)
+
 beforeAll(async () => {
   const { stderr } = await run(process.execPath, [`${root}.ci/make-docs.mjs`, site])
   expect(stderr).toBe('')
@@ -60,43 +64,47 @@ function ask(path: string): Promise<{ status: number | undefined; text: string }
   })
 }
 
-test('every link of every page leads to a page, and to a place there is', async () => {
-  const pages = new Map<string, string>()
-  const places: { from: string; to: URL }[] = []
-  const broken: string[] = []
-  const waiting = [origin]
-  for (let url = waiting.shift(); url !== undefined; url = waiting.shift()) {
-    if (pages.has(url)) continue
-    const answer = await fetch(url)
-    const text = await answer.text()
-    const isPage = answer.headers.get('content-type')?.startsWith('text/html') === true
-    pages.set(url, text)
-    if (answer.status !== 200) broken.push(`${url}: ${answer.status}`)
-    if (!isPage || answer.status !== 200) continue
-    for (const [, link = ''] of text.matchAll(/ (?:href|src)="([^"]*)"/g)) {
-      const to = new URL(link.replaceAll('&amp;', '&'), url)
-      if (!to.href.startsWith(origin)) continue
-      places.push({ from: url, to })
-      waiting.push(to.href.replace(/[#?].*/, ''))
+longTest(
+  'every link of every page leads to a page, and to a place there is',
+  async () => {
+    const pages = new Map<string, string>()
+    const places: { from: string; to: URL }[] = []
+    const broken: string[] = []
+    const waiting = [origin]
+    for (let url = waiting.shift(); url !== undefined; url = waiting.shift()) {
+      if (pages.has(url)) continue
+      const answer = await fetch(url)
+      const text = await answer.text()
+      const isPage = answer.headers.get('content-type')?.startsWith('text/html') === true
+      pages.set(url, text)
+      if (answer.status !== 200) broken.push(`${url}: ${answer.status}`)
+      if (!isPage || answer.status !== 200) continue
+      for (const [, link = ''] of text.matchAll(/ (?:href|src)="([^"]*)"/g)) {
+        const to = new URL(link.replaceAll('&amp;', '&'), url)
+        if (!to.href.startsWith(origin)) continue
+        places.push({ from: url, to })
+        waiting.push(to.href.replace(/[#?].*/, ''))
+      }
     }
-  }
-  for (const { from, to } of places) {
-    const page = pages.get(to.href.replace(/[#?].*/, ''))
-    if (to.hash !== '' && page !== undefined && !page.includes(` id="${decodeURIComponent(to.hash.slice(1))}"`))
-      broken.push(`${from} links to ${to.href}`)
-  }
-  expect(pages.size).toBeGreaterThan(300)
-  expect([...new Set(broken)]).toEqual([])
-}, 60_000)
+    for (const { from, to } of places) {
+      const page = pages.get(to.href.replace(/[#?].*/, ''))
+      if (to.hash !== '' && page !== undefined && !page.includes(` id="${decodeURIComponent(to.hash.slice(1))}"`))
+        broken.push(`${from} links to ${to.href}`)
+    }
+    expect(pages.size).toBeGreaterThan(300)
+    expect([...new Set(broken)]).toEqual([])
+  },
+  60_000,
+)
 
-test('what a page loads is of the site itself', async () => {
+longTest('what a page loads is of the site itself', async () => {
   const { text } = await ask('/')
   const loaded = [...text.matchAll(/<(?:script|link|img)[^>]* (?:src|href)="([^"]*)"/g)].map(([, link]) => link)
   expect(loaded.length).toBeGreaterThan(2)
   expect(loaded.filter((link) => /^(?:https?:)?\/\//.test(link ?? ''))).toEqual([])
 })
 
-test('nothing outside of the folder is served', async () => {
+longTest('nothing outside of the folder is served', async () => {
   const paths = [
     '/../secret.html',
     '/%2e%2e/secret.html',
@@ -116,7 +124,7 @@ test('nothing outside of the folder is served', async () => {
   expect((await fetch(origin, { method: 'POST' })).status).toBe(405)
 })
 
-test('what a browser has already is not sent again', async () => {
+longTest('what a browser has already is not sent again', async () => {
   const style = `${origin}assets/style.css`
   const first = await fetch(style)
   expect(first.headers.get('content-type')).toBe('text/css; charset=utf-8')
@@ -126,7 +134,7 @@ test('what a browser has already is not sent again', async () => {
   expect(head.headers.get('content-length')).toBe(String((await first.arrayBuffer()).byteLength))
 })
 
-test.skipIf(chromium === undefined)(
+test.skipIf(chromium === undefined || !isWanted)(
   'a browser shows the front page and the reference (skipped where chromium, package chromium, is missing)',
   async () => {
     const show = async (path: string): Promise<string> => {

@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process'
 import { connect } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import { chooseIo } from '../../lib/io/index.ts'
-import { GoodClient, hasProgram } from '../support/peers.ts'
+import { GoodClient, hasProgram, takesLong } from '../support/peers.ts'
 import { startServer } from '../support/process.ts'
 import type { ServerProcess } from '../support/process.ts'
 import { eventually, serve } from '../support/serve.ts'
@@ -48,7 +48,8 @@ const cases: [name: string, limits: readonly string[], args: readonly string[]][
 
 // With Node's own sockets the kernel holds up to 4 MB for each slow reader, of a memory that all processes share:
 // such a run would only show that.
-const possible = kind === 'epoll' && hasProgram('slowhttptest', 'slowhttptest')
+const possible =
+  kind === 'epoll' && takesLong('an attack of slow clients') && hasProgram('slowhttptest', 'slowhttptest')
 
 describe.skipIf(!possible)(`${CLIENTS} slow clients (package slowhttptest)`, () => {
   test.each(cases)(

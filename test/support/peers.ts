@@ -13,6 +13,13 @@ export function hasProgram(name: string, debian: string): boolean {
   return false
 }
 
+/** @returns whether tests that take long are wanted; where they are not, says so */
+export function takesLong(what: string): boolean {
+  if (process.env['GYRE_LONG_TESTS'] !== undefined) return true
+  process.stderr.write(`TESTS ARE SKIPPED: ${what} takes long; GYRE_LONG_TESTS=1, as .ci/run has it, runs it\n`)
+  return false
+}
+
 /** @returns whether strace is there and may look into other processes */
 export function canInject(): boolean {
   if (!hasProgram('strace', 'strace')) return false
