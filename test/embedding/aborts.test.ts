@@ -75,8 +75,8 @@ async function abortOn(module: string) {
   try {
     const [{ port }] = (await once(child, 'message')) as [{ port: number }]
     const descriptors = (): number => readdirSync(`/proc/${String(child.pid)}/fd`).length
-    // The first ones are for code, caches and pools.
-    const before = await leaveAll(child, port, 60)
+    // As many before are for code, caches and pools, which take 1 MB until they are as large as they get.
+    const before = await leaveAll(child, port, 340)
     const open = descriptors()
     const after = await leaveAll(child, port, 340)
     await eventually(() => descriptors() <= open, 'all descriptors closed')
