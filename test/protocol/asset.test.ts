@@ -5,7 +5,10 @@ import { expect, test } from 'vitest'
 
 const at = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url))
 
-test('the asset that is shipped is what the pinned package holds', () => {
-  const made = execFileSync(process.execPath, [at('.ci/make-llhttp-asset.mjs'), '--print'], { encoding: 'utf8' })
-  expect(readFileSync(at('lib/protocol/http1/llhttp.asset.ts'), 'utf8')).toBe(made)
+test.each([
+  ['llhttp.asset.ts', 'make-llhttp-asset.mjs', 'what the pinned package holds'],
+  ['recorder.asset.ts', 'make-recorder-asset.mjs', 'made of recorder.wat'],
+])('%s is what %s makes: %s', (asset, maker) => {
+  const made = execFileSync(process.execPath, [at(`.ci/${maker}`), '--print'], { encoding: 'utf8' })
+  expect(readFileSync(at(`lib/protocol/http1/${asset}`), 'utf8')).toBe(made)
 })

@@ -12,6 +12,7 @@ import { RequestFields } from './fields.ts'
 import { frameBody, isBlank, readConnection, trimWhitespace } from './framing.ts'
 import type { Framing } from './framing.ts'
 import * as llhttp from './llhttp.ts'
+import { overfull, spanCount, spans } from './recorder.ts'
 
 /** The limits that concern a head. */
 export interface HeadLimits extends Pick<Limits, 'headBytes' | 'targetBytes' | 'fieldCount' | 'fieldBytes'> {
@@ -76,6 +77,7 @@ export class RequestHead {
 }
 
 const CONTINUE = '100-continue'
+const HOST = 'host'
 const CR = 0x0d
 const LF = 0x0a
 const SP = 0x20
@@ -129,20 +131,21 @@ export function parseHead(start: number, limit: number, limits: HeadLimits): Req
   const most = Math.min(limit, start + limits.headBytes + 1)
   const result = llhttp.executeHead(start, most)
   checkOpening(llhttp.input.bytes, start, most)
-  checkTargetSize(llhttp.spanCount > 0 ? (llhttp.spans[1] as number) : 0, limits)
+  const count = spanCount()
+  checkTargetSize(count > 0 ? (spans[1] as number) : 0, limits)
   if (result === llhttp.OK) {
     checkHeadSize(most - start, limits)
     return undefined
   }
   if (result !== llhttp.PAUSED) {
-    if (llhttp.spanCount === 0) checkTargetSize(targetBefore(llhttp.input.bytes, start, llhttp.stoppedAt()), limits)
+    if (count === 0) checkTargetSize(targetBefore(llhttp.input.bytes, start, llhttp.stoppedAt()), limits)
     throw refusal(result, llhttp.refusalReason())
   }
   end = llhttp.stoppedAt()
   checkHeadSize(end - start, limits)
-  if (llhttp.overfull() || (llhttp.spanCount - 2) / 4 > limits.fieldCount)
+  if (overfull() || (count - 2) / 4 > limits.fieldCount)
     throw new GyreError('GYRE_TOO_MANY_FIELDS', `more than ${limits.fieldCount} header fields`)
-  return readHead(start, limits)
+  return readHead(start, count, limits)
 }
 
 /**
@@ -223,9 +226,8 @@ function bitOf(bytes: Buffer, at: number, length: number): number {
   }
 }
 
-function readHead(start: number, limits: HeadLimits): RequestHead {
+function readHead(start: number, count: number, limits: HeadLimits): RequestHead {
   const { bytes } = llhttp.input
-  const { spans, spanCount } = llhttp
   const method = llhttp.methodName()
   // What may stand before the line, `checkOpening` has seen to.
   const line = bytes[start] === CR ? start + 2 : start
@@ -236,31 +238,32 @@ function readHead(start: number, limits: HeadLimits): RequestHead {
 
   const text = latin1Text(bytes, targetAt, end)
   const target = text.slice(0, targetEnd - targetAt)
-  const records: number[] = []
-  for (let at = 2; at < spanCount; at += 4) {
-    const valueAt = spans[at + 2] as number
-    let size = spans[at + 3] as number
-    if (size + (spans[at + 1] as number) > limits.fieldBytes)
-      throw new GyreError('GYRE_FIELD_TOO_LARGE', `a header field of more than ${limits.fieldBytes} bytes`)
-    // RFC 9112 section 5.1: white space behind a value is no part of it; llhttp leaves it there.
-    while (size > 0 && isBlank(bytes[valueAt + size - 1] as number)) size--
-    records.push((spans[at] as number) - targetAt, spans[at + 1] as number, valueAt - targetAt, size)
-  }
-  const fields = new RequestFields(text, records)
-  const head = new RequestHead(method, target, minor, fields)
-
+  const records = new Array<number>(count - 2)
   let host: string | undefined
   let special = 0
-  for (let at = 2; at < spanCount; at += 4) {
-    const nameAt = spans[at] as number
-    if (spans[at + 1] !== 4) special |= bitOf(bytes, nameAt, spans[at + 1] as number)
-    else if (isName(bytes, nameAt, 'host')) {
+  for (let at = 0; at < count - 2; at += 4) {
+    const nameAt = spans[at + 2] as number
+    const nameSize = spans[at + 3] as number
+    const valueAt = spans[at + 4] as number
+    let valueSize = spans[at + 5] as number
+    if (nameSize + valueSize > limits.fieldBytes)
+      throw new GyreError('GYRE_FIELD_TOO_LARGE', `a header field of more than ${limits.fieldBytes} bytes`)
+    // RFC 9112 section 5.1: white space behind a value is no part of it; llhttp leaves it there.
+    while (valueSize > 0 && isBlank(bytes[valueAt + valueSize - 1] as number)) valueSize--
+    records[at] = nameAt - targetAt
+    records[at + 1] = nameSize
+    records[at + 2] = valueAt - targetAt
+    records[at + 3] = valueSize
+    if (nameSize !== HOST.length) special |= bitOf(bytes, nameAt, nameSize)
+    else if (isName(bytes, nameAt, HOST)) {
       // RFC 9112 section 3.2: more than one Host is refused.
       if (host !== undefined) throw new GyreError('GYRE_BAD_HOST', 'more than one Host')
-      host = fields.valueAt((at - 2) / 4)
+      host = text.slice(valueAt - targetAt, valueAt - targetAt + valueSize)
       if (limits.anyTarget !== true) checkHost(host)
     }
   }
+  const fields = new RequestFields(text, records)
+  const head = new RequestHead(method, target, minor, fields)
   if (host === undefined) {
     if (minor === 1 && limits.hostOptional !== true) throw new GyreError('GYRE_BAD_HOST', 'no Host')
     head.hasHost = false

@@ -2,8 +2,7 @@
  * llhttp: the one file that holds its WebAssembly module. Nothing else sees it.
  *
  * Bytes are read straight into the module's memory, into the input area, and parsed where they lie.
- * The module reports each part of a message as a span, which is written down as two numbers: where it
- * begins in the input area, and how long it is. Strings are made later, if at all.
+ * The module reports each part of a message as a span (recorder.ts). Strings are made later, if at all.
  *
  * Every head stops the parser (`PAUSED`), so that what follows it is ours to decide: framing, upgrade
  * and keep-alive are read from the fields by our own rules, not from the parser's flags (llhttp before
@@ -15,6 +14,7 @@
  */
 import { SIZES, latin1Text } from '../../base/index.ts'
 import { LLHTTP_WASM_BASE64 } from './llhttp.asset.ts'
+import { imports, instantiate, record, setArea, skim } from './recorder.ts'
 
 /** `llhttp_execute` has taken everything and wants more. */
 export const OK = 0
@@ -26,12 +26,6 @@ export const HTTP2_PREFACE = 23
 export const INVALID_VERSION = 9
 
 const TYPE_REQUEST = 1
-
-/** As much of the global as is used here; Node has it, and its types leave it to those of browsers. */
-declare const WebAssembly: {
-  Module: new (binary: Uint8Array) => object
-  Instance: new (module: object, imports: object) => { readonly exports: unknown }
-}
 
 interface Module {
   readonly memory: { readonly buffer: ArrayBuffer }
@@ -47,51 +41,10 @@ interface Module {
   llhttp_method_name(method: number): number
 }
 
-/** Two numbers for the target, and four for each field: name and value. */
-export const spans: Int32Array = new Int32Array(2 + SIZES.fieldRecords * 4)
-/** How many numbers of `spans` are in use. */
-export let spanCount = 0
-
-/** How much of the target went by in the last `skim`, in bytes. */
-export let skimmedTarget = 0
-
-/** Whether the callbacks write down what they are told. */
-let recording = false
-
-let areaAt = 0
-
-function recordSpan(_parser: number, at: number, length: number): number {
-  if (!recording) return OK
-  // More fields than any limit allows: the head is refused when it ends (see `overfull`).
-  if (spanCount + 2 > spans.length) return OK
-  spans[spanCount++] = at - areaAt
-  spans[spanCount++] = length
-  return OK
-}
-
-function recordTarget(parser: number, at: number, length: number): number {
-  if (!recording) skimmedTarget += length
-  return recordSpan(parser, at, length)
-}
-
-const ignore = (): number => OK
-const pause = (): number => PAUSED
-
-const binary = Buffer.from(LLHTTP_WASM_BASE64, 'base64')
-const module_ = new WebAssembly.Instance(new WebAssembly.Module(binary), {
-  env: {
-    wasm_on_message_begin: ignore,
-    wasm_on_url: recordTarget,
-    wasm_on_status: ignore,
-    wasm_on_header_field: recordSpan,
-    wasm_on_header_value: recordSpan,
-    wasm_on_headers_complete: pause,
-    wasm_on_body: ignore,
-    wasm_on_message_complete: pause,
-  },
-}).exports as Module
+const module_ = instantiate(LLHTTP_WASM_BASE64, imports) as Module
 module_._initialize()
-areaAt = module_.malloc(SIZES.input)
+const areaAt = module_.malloc(SIZES.input)
+setArea(areaAt)
 
 /** Where bytes are read to, and parsed. */
 export const input: {
@@ -119,8 +72,7 @@ const spare: number[] = []
 
 /** Parses `input.bytes[start, end)` as the beginning of a message. @returns `OK`, `PAUSED` at the end of a head, or an error */
 export function executeHead(start: number, end: number): number {
-  recording = true
-  spanCount = 0
+  record()
   module_.llhttp_reset(shared)
   return module_.llhttp_execute(shared, areaAt + start, end - start)
 }
@@ -140,11 +92,6 @@ export function refusalReason(): string {
   return textAt(module_.llhttp_get_error_reason(shared))
 }
 
-/** True when a head had more fields than the record has room for. */
-export function overfull(): boolean {
-  return spanCount + 2 > spans.length
-}
-
 /** A parser of its own, for a message that comes in pieces. To be given back with `release`. */
 export class PieceParser {
   private parser: number
@@ -157,8 +104,7 @@ export class PieceParser {
 
   /** Parses on without writing anything down. @returns as `executeHead` */
   skim(start: number, end: number): number {
-    recording = false
-    skimmedTarget = 0
+    skim()
     return module_.llhttp_execute(this.parser, areaAt + start, end - start)
   }
 

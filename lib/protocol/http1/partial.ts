@@ -9,7 +9,8 @@
 import { GyreError } from '../../base/index.ts'
 import { checkHeadSize, checkOpening, checkTargetSize, parseHead, refusal } from './head.ts'
 import type { HeadLimits, RequestHead } from './head.ts'
-import { OK, PAUSED, PieceParser, input, skimmedTarget } from './llhttp.ts'
+import { OK, PAUSED, PieceParser, input } from './llhttp.ts'
+import { skimmedTarget } from './recorder.ts'
 
 const FIRST_SIZE = 512
 
@@ -49,7 +50,7 @@ export class PartialHead {
     const stopped = result === PAUSED ? this.parser.stoppedAt : most
     this.keep(start, stopped)
     checkOpening(this.bytes, 0, this.size)
-    this.targetSize += skimmedTarget
+    this.targetSize += skimmedTarget()
     checkTargetSize(this.targetSize, limits)
     if (result === PAUSED) return stopped - start
     if (result === OK) {
