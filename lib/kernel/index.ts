@@ -21,6 +21,7 @@ export type { Chance, KernelStatistics, SpawnOptions, StallListener } from './ke
 export { Meter } from './meter.ts'
 export { Nursery, nursery } from './nursery.ts'
 export type { NurseryStatistics } from './nursery.ts'
+export { headStart } from './head-start.ts'
 export { Awaitable, operationOf } from './operation.ts'
 export type { Coroutine, Operation, Runnable } from './operation.ts'
 export { ParkingLot, Spot } from './parking.ts'

@@ -141,9 +141,10 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
         if (next === ENDED) return yield* this.endedByClient()
         if (next instanceof GyreError) return yield* this.refuse(next)
         if (next.method === 'CONNECT' && this.server.connect === null) return yield* this.refuseTunnel(next)
-        const run = this.begin(next).run()
-        // Where AsyncLocalStorage is in use, the stores of one request are not those of the next.
-        if (!(yield* this.kernel.contexts === null ? run : inFreshContext(run))) return yield* this.end(next)
+        const exchange = this.begin(next)
+        const keep =
+          this.kernel.contexts === null ? exchange.tryRun() : yield* inFreshContext(() => this.wholly(exchange))
+        if (!(keep ?? (yield* exchange.run()))) return yield* this.end(next)
         // What a handler has set in task locals was its request's.
         task.locals = locals
         this.idleAgain()
@@ -201,6 +202,11 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
     const exchange = (this.exchange = new Exchange(this, head))
     if (this.server.accounting) currentTask().meter = exchange.meter = new Meter()
     return exchange
+  }
+
+  /** Where AsyncLocalStorage is in use, the stores of one request are not those of the next. */
+  private *wholly(exchange: Exchange): Coroutine<boolean> {
+    return exchange.tryRun() ?? (yield* exchange.run())
   }
 
   private idleAgain(): void {

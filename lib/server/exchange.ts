@@ -6,13 +6,15 @@
  * awaited or spawned into the request lives in the scope too, and ends with it at the latest.
  * However an exchange ends, it is settled once: counted, and written down as one access record.
  */
-import { GyreError, statusOf } from '../base/index.ts'
+import { GyreError } from '../base/index.ts'
 import type { Limits } from '../base/index.ts'
 import type { ByteStream, SendableFile } from '../io/index.ts'
-import { Cancelled, currentTask } from '../kernel/index.ts'
-import type { Coroutine, InnerScope, Kernel, Meter } from '../kernel/index.ts'
+import { currentTask, headStart } from '../kernel/index.ts'
+import type { Coroutine, InnerScope, Kernel, Meter, Operation } from '../kernel/index.ts'
 import { interimHead } from '../protocol/index.ts'
 import type { RequestHead, ResponseFields } from '../protocol/index.ts'
+import { causeOfDrop, failureOf } from './failure.ts'
+import type { Standing } from './failure.ts'
 import { finish } from './handler.ts'
 import type { Handler } from './handler.ts'
 import type { HeadReader } from './head-reader.ts'
@@ -20,12 +22,14 @@ import { Incoming } from './incoming.ts'
 import type { BodyPort } from './incoming.ts'
 import { Outgoing } from './outgoing.ts'
 import type { OutgoingPort } from './outgoing.ts'
+import type { Outlet } from './outlet.ts'
 import { outcomeOf } from './record.ts'
 import type { Outcome, Phase } from './record.ts'
 import { Request } from './request.ts'
 import type { RequestDoor, RequestOrigin } from './request.ts'
 import { Response } from './response.ts'
 import type { InterimStatus, Payload, ResponseSink } from './response.ts'
+import { serverTiming } from './server-timing.ts'
 import type { Settlement } from './tally.ts'
 import { Takeover } from './takeover.ts'
 import type { Companioned, TakeoverPort } from './takeover.ts'
@@ -50,7 +54,7 @@ export interface ExchangePort extends Companioned, RequestDoor, OutgoingPort {
 
 const CONTINUE = 100
 
-export class Exchange implements BodyPort, ResponseSink, Settlement, TakeoverPort {
+export class Exchange implements BodyPort, ResponseSink, Settlement, Standing, TakeoverPort {
   readonly request: Request
   readonly head: RequestHead
   /** When it began, in milliseconds of the host's clock. */
@@ -68,12 +72,18 @@ export class Exchange implements BodyPort, ResponseSink, Settlement, TakeoverPor
   failedIn: Phase | null = null
   private readonly port: ExchangePort
   private readonly response: Response
-  /** True once the client was seen to have gone. */
-  private gone = false
-  /** True once the connection has left HTTP. */
-  private left = false
+  gone = false
+  left = false
   /** True when an answer is out, from its head to its end. */
   private whole = false
+  /** Whether the connection goes on. */
+  private keep = false
+  /** What is left to run of the handler. */
+  private rest: Operation<unknown> | null = null
+  /** What went wrong before there was anything to wait for. */
+  private thrown: { readonly error: unknown } | null = null
+  /** True once the client is told where the time went. */
+  private timed = false
 
   constructor(port: ExchangePort, head: RequestHead) {
     const { server } = port
@@ -92,6 +102,10 @@ export class Exchange implements BodyPort, ResponseSink, Settlement, TakeoverPor
 
   get limit(): Limits {
     return this.port.server.limit
+  }
+
+  get outlet(): Outlet {
+    return this.port.outlet
   }
 
   get stream(): ByteStream {
@@ -126,49 +140,102 @@ export class Exchange implements BodyPort, ResponseSink, Settlement, TakeoverPor
   }
 
   /**
-   * Runs the handler, and brings its answer to the client.
+   * Runs the handler as far as it goes without waiting, which is most often to its end, and to that of the answer.
+   *
+   * @returns whether the connection goes on; undefined where something is left, which `run` sees to
+   */
+  tryRun(): boolean | undefined {
+    this.port.server.tally.begin()
+    this.port.outlet.begin()
+    if (requestStart.hasSubscribers) requestStart.publish(this.message())
+    if (headSent.hasSubscribers) this.outgoing.onHead = () => headSent.publish(this.message())
+    try {
+      this.rest = this.call()
+      if (this.rest !== null || !this.tryAnswer() || this.incoming !== null) return undefined
+    } catch (error) {
+      this.thrown = { error }
+      return undefined
+    }
+    this.succeed()
+    this.conclude()
+    return this.keep
+  }
+
+  /**
+   * Runs what `tryRun` has left of the handler, and brings its answer to the client.
    *
    * @returns whether the connection goes on
    */
   *run(): Coroutine<boolean> {
-    const { port, outgoing, incoming, response } = this
-    const { server, outlet } = port
-    let keep = false
-    server.tally.begin()
-    outlet.begin()
-    if (requestStart.hasSubscribers) requestStart.publish(this.message())
-    if (headSent.hasSubscribers) outgoing.onHead = () => headSent.publish(this.message())
+    const { incoming } = this
     try {
       try {
-        const scope = (this.scope = port.openScope())
-        try {
-          const result = this.handle(scope)
-          if (result !== undefined) yield* finish(result)
-        } finally {
-          scope.close()
-        }
-        if (!this.left) {
-          if (this.meter !== null && !outgoing.begun) this.addTiming(this.meter)
-          keep = outgoing.takeover?.keep ?? outgoing.tryFinish(response) ?? (yield* outgoing.finish(response))
-          if (!keep || !port.reader.hasAhead) {
-            outlet.tryFlush()
-            if (outlet.pending) yield* outlet.flush()
-          }
-        }
-        this.whole = true
-        this.outcome = 'ok'
+        if (this.thrown !== null) throw this.thrown.error
+        if (this.rest !== null) yield* this.runRest(this.rest)
+        if (!this.tryAnswer()) yield* this.answer()
+        this.succeed()
       } catch (error) {
-        keep = yield* this.failed(error)
+        this.keep = yield* this.failed(error)
       } finally {
-        // The step that is under way is counted as far as it was this request's.
-        if (this.meter !== null) currentTask().meter = null
-        this.settle()
+        this.conclude()
       }
-      if (keep && incoming !== null && !incoming.done) keep = yield* this.discard(incoming)
-      return keep
+      return this.keep && (incoming === null || incoming.done || (yield* this.discard(incoming)))
     } finally {
       incoming?.release()
     }
+  }
+
+  /** Calls the handler. @returns what is left to run of it */
+  private call(): Operation<unknown> | null {
+    const scope = (this.scope = this.port.openScope())
+    let rest: Operation<unknown> | null = null
+    try {
+      const result = this.handle(scope)
+      if (result !== undefined) rest = headStart(finish(result))
+    } finally {
+      if (rest === null) scope.close()
+    }
+    return rest
+  }
+
+  private *runRest(rest: Operation<unknown>): Coroutine<void> {
+    try {
+      yield* rest
+    } finally {
+      this.scope?.close()
+    }
+  }
+
+  /** Brings the answer into the outlet, and what should leave now to the client. @returns whether all of that is done */
+  private tryAnswer(): boolean {
+    const { outgoing, port } = this
+    if (this.left) return true
+    if (outgoing.takeover !== null) this.keep = outgoing.takeover.keep
+    else if (!outgoing.finished) {
+      if (this.meter !== null) this.addTiming()
+      if (!outgoing.tryFinish(this.response)) return false
+      this.keep = true
+    }
+    if (this.keep && port.reader.hasAhead) return true
+    port.outlet.tryFlush()
+    return !port.outlet.pending
+  }
+
+  private *answer(): Coroutine<void> {
+    const { outgoing, port } = this
+    if (outgoing.takeover === null && !outgoing.finished) this.keep = yield* outgoing.finish(this.response)
+    if (!this.keep || !port.reader.hasAhead) yield* port.outlet.flush()
+  }
+
+  private succeed(): void {
+    this.whole = true
+    this.outcome = 'ok'
+  }
+
+  private conclude(): void {
+    // The step that is under way is counted as far as it was this request's.
+    if (this.meter !== null) currentTask().meter = null
+    this.settle()
   }
 
   /** The client has gone, or has ended its side. */
@@ -185,7 +252,11 @@ export class Exchange implements BodyPort, ResponseSink, Settlement, TakeoverPor
     const { port, outgoing } = this
     if (port.exchange !== this) return
     port.exchange = null
-    if (this.outcome === 'failed' && this.error === null) this.dropped()
+    if (this.outcome === 'failed' && this.error === null) {
+      this.error = causeOfDrop(this)
+      this.outcome = outcomeOf(this.error, 0)
+      this.failedIn = this.phase
+    }
     // No fake clean end: the client must see that the answer is not whole (W29).
     if (outgoing.begun && !this.whole) port.stream.reset()
     // A step that took too long is told of when it is over, and so may be its request.
@@ -198,14 +269,6 @@ export class Exchange implements BodyPort, ResponseSink, Settlement, TakeoverPor
     if (!requestFinish.hasSubscribers) return
     const { outcome, status, bytesIn, bytesOut } = this
     requestFinish.publish({ ...this.message(), outcome, status, bytesIn, bytesOut } satisfies FinishMessage)
-  }
-
-  /** Its task was dropped, because it went on waiting after a cancel and its grace: what has cancelled it is the cause. */
-  private dropped(): void {
-    const cancelled = (this.scope?.cancelled ?? null) !== null
-    this.error = new GyreError(this.gone ? 'GYRE_PEER_GONE' : cancelled ? 'GYRE_HANDLER_TIMEOUT' : 'GYRE_SHUTDOWN')
-    this.outcome = outcomeOf(this.error, 0)
-    this.failedIn = this.phase
   }
 
   private message(): RequestMessage {
@@ -235,7 +298,7 @@ export class Exchange implements BodyPort, ResponseSink, Settlement, TakeoverPor
   // What the response needs of it
 
   sendChunk(response: Response, chunk: Payload): Coroutine<void> {
-    if (this.meter !== null && !this.outgoing.begun) this.addTiming(this.meter)
+    if (this.meter !== null) this.addTiming()
     return this.outgoing.sendChunk(response, chunk)
   }
 
@@ -243,20 +306,8 @@ export class Exchange implements BodyPort, ResponseSink, Settlement, TakeoverPor
     return this.outgoing.sendFile(response, file, position, length)
   }
 
-  *sendInterim(response: Response, status: InterimStatus, fields: ResponseFields): Coroutine<void> {
-    response.mustBeOpen()
-    // RFC 9110 section 15.2: an HTTP/1.0 client would take it for the answer.
-    if (this.head.minor === 0) return
-    const { outlet } = this.port
-    yield* outlet.acquire()
-    try {
-      // Another task may have begun the answer meanwhile.
-      response.mustBeOpen()
-      yield* outlet.write(interimHead(status, fields), '')
-      yield* outlet.flush()
-    } finally {
-      outlet.release()
-    }
+  sendInterim(response: Response, status: InterimStatus, fields: ResponseFields): Coroutine<void> {
+    return this.outgoing.sendInterim(response, status, fields)
   }
 
   *upgrade(response: Response, protocol: string): Coroutine<ByteStream> {
@@ -312,19 +363,13 @@ export class Exchange implements BodyPort, ResponseSink, Settlement, TakeoverPor
     return server.connect(this.request, this.response)
   }
 
-  /** Tells the client where the time went so far (https://www.w3.org/TR/server-timing/). */
-  private addTiming(meter: Meter): void {
-    const now = this.kernel.host.now()
-    const parts = [
-      ['loop', meter.loopTimeAt(now)],
-      ['queued', meter.queuedTime],
-      ['client', this.clientTime],
-      ['total', now - this.started],
-    ] as const
-    this.response.headers.append(
-      'Server-Timing',
-      parts.map(([name, time]) => `${name};dur=${time.toFixed(2)}`).join(', '),
-    )
+  /** Tells the client where the time went so far, once, where that is counted. */
+  private addTiming(): void {
+    const { meter, started, clientTime, outgoing } = this
+    if (meter === null || outgoing.begun || this.timed) return
+    this.timed = true
+    const timing = serverTiming(meter, { started, clientTime, now: this.kernel.host.now() })
+    this.response.headers.append('Server-Timing', timing)
   }
 
   /** Reads what the handler left of the body, if that is cheaper than a new connection. @returns whether it was */
@@ -341,11 +386,14 @@ export class Exchange implements BodyPort, ResponseSink, Settlement, TakeoverPor
   /** Something went wrong: answers, where there is somebody to answer. @returns whether the connection goes on */
   private *failed(thrown: unknown): Coroutine<boolean> {
     const { port, outgoing } = this
-    const status = this.blame(thrown)
-    const { error } = this
+    const { error, status, outcome, phase, gone } = failureOf(thrown, this)
+    this.error = error
+    this.outcome = outcome
+    this.failedIn = phase
+    this.gone = gone
     if (requestError.hasSubscribers) requestError.publish({ ...this.message(), error } satisfies ErrorMessage)
     // A client that leaves, and an answer that the handler chose to throw, are no news.
-    if (this.outcome !== 'ok' && !this.gone) port.server.report(error, status, port, this.request)
+    if (outcome !== 'ok' && !gone) port.server.report(error, status, port, this.request)
     try {
       if (outgoing.takeover?.told === true) {
         this.whole = true
@@ -362,38 +410,5 @@ export class Exchange implements BodyPort, ResponseSink, Settlement, TakeoverPor
       // The first error is the one that counts.
       return false
     }
-  }
-
-  /** Notes what went wrong, and where. @returns the status to answer with; 0 where nobody is there to read it */
-  private blame(thrown: unknown): number {
-    const error = this.causeOf(thrown)
-    const clients = thrown === this.incoming?.brokenBy || thrown === this.port.outlet.brokenBy || error !== thrown
-    if (error instanceof GyreError && error.code === 'GYRE_PEER_GONE' && clients) this.gone = true
-    // An error without a status is about some other connection, if it is not about this one.
-    const status = error instanceof GyreError && (error.status > 0 || clients) ? error.status : statusOf(error)
-    this.error = error
-    this.failedIn = this.phaseAt(thrown)
-    this.outcome =
-      error instanceof GyreError && error.status === 0 && !clients
-        ? 'failed'
-        : outcomeOf(error, status, this.outgoing.begun)
-    return status
-  }
-
-  /** What a cancel means: who has cancelled, and why. */
-  private causeOf(thrown: unknown): unknown {
-    if (!(thrown instanceof Cancelled)) return thrown
-    if (thrown === this.scope?.cancelled)
-      return new GyreError(this.gone ? 'GYRE_PEER_GONE' : 'GYRE_HANDLER_TIMEOUT', undefined, thrown)
-    // The connection's task is cancelled by its server alone. Any other cancel is of something that the
-    // handler has joined, and its own business.
-    return currentTask().cancelledBy === null ? thrown : new GyreError('GYRE_SHUTDOWN', undefined, thrown)
-  }
-
-  /** Where the exchange was when this was thrown: what has broken off a wait for the client is known there. */
-  private phaseAt(thrown: unknown): Phase {
-    if (this.left) return 'upgraded'
-    if (thrown === this.incoming?.brokenBy) return 'body'
-    return thrown === this.port.outlet.brokenBy || this.outgoing.finished ? 'answer' : 'handler'
   }
 }

@@ -6,15 +6,23 @@ import { GyreError, SIZES } from '../base/index.ts'
 import type { SendableFile } from '../io/index.ts'
 import { giveWay } from '../kernel/index.ts'
 import type { Coroutine } from '../kernel/index.ts'
-import { LAST_CHUNK, chunkHead, isBodiless, lastChunk, plainHead, responseHead } from '../protocol/index.ts'
-import type { PlannedHead, RequestHead } from '../protocol/index.ts'
+import {
+  LAST_CHUNK,
+  chunkHead,
+  interimHead,
+  isBodiless,
+  lastChunk,
+  plainHead,
+  responseHead,
+} from '../protocol/index.ts'
+import type { PlannedHead, RequestHead, ResponseFields } from '../protocol/index.ts'
 import type { ServerContext } from './context.ts'
 import { errorText } from './error-text.ts'
 import type { Incoming } from './incoming.ts'
 import type { Outlet } from './outlet.ts'
 import type { Takeover } from './takeover.ts'
 import { UpgradeRequired } from './upgrade.ts'
-import type { Payload, Response } from './response.ts'
+import type { InterimStatus, Payload, Response } from './response.ts'
 
 const LOWEST_STATUS = 200
 const HIGHEST_STATUS = 599
@@ -63,31 +71,31 @@ export class Outgoing {
   /**
    * The way of most answers, which needs no waiting: a short body in one piece, HTTP/1.1, a connection that goes on.
    *
-   * @returns true when the answer is in the outlet; undefined where `finish` must see to it
+   * @returns whether the answer is in the outlet, and the connection goes on; where not, `finish` must see to it
    * @throws GyreError as `finish`
    */
-  tryFinish(response: Response): true | undefined {
+  tryFinish(response: Response): boolean {
     const { head, port } = this
     const { payload } = response
-    if (this.sent !== null || response.ownTrailers !== null || payload.length > PLAIN_LENGTH) return undefined
+    if (this.sent !== null || response.ownTrailers !== null || payload.length > PLAIN_LENGTH) return false
     if (port.over || !head.keepAlive || head.minor === 0 || this.incoming !== null || head.method === 'HEAD')
-      return undefined
-    if (head.method === 'CONNECT') return undefined
+      return false
+    if (head.method === 'CONNECT') return false
     return response.ownHeaders === null && response.reason === undefined && typeof payload === 'string'
       ? this.tryPlain(response, payload)
       : this.tryWhole(response, payload)
   }
 
   /** An answer with nothing of the handler's but its text. */
-  private tryPlain(response: Response, payload: string): true | undefined {
+  private tryPlain(response: Response, payload: string): boolean {
     const { port } = this
     const { status } = response
     const { length } = payload
-    if (response.contentType === '') return undefined
-    if (!(status >= LOWEST_STATUS && status <= HIGHEST_STATUS && Number.isInteger(status))) return undefined
-    if (isBodiless(status) || !isAscii(payload)) return undefined
+    if (response.contentType === '') return false
+    if (!(status >= LOWEST_STATUS && status <= HIGHEST_STATUS && Number.isInteger(status))) return false
+    if (isBodiless(status) || !isAscii(payload)) return false
     const text = plainHead(status, response.contentType, length, port.server.dateLine()) + payload
-    if (!port.outlet.tryText(text)) return undefined
+    if (!port.outlet.tryText(text)) return false
     this.onHead?.()
     this.status = status
     this.bodyBytes = length
@@ -96,11 +104,11 @@ export class Outgoing {
   }
 
   /** An answer with fields of the handler's, or bytes. */
-  private tryWhole(response: Response, payload: Payload): true | undefined {
+  private tryWhole(response: Response, payload: Payload): boolean {
     const size = byteLength(payload)
     const planned = this.plan(response, size)
     const { keepAlive, hasBody, text } = planned
-    if (!keepAlive || !this.port.outlet.tryWhole(text, hasBody ? payload : '')) return undefined
+    if (!keepAlive || !this.port.outlet.tryWhole(text, hasBody ? payload : '')) return false
     this.begin(planned)
     if (hasBody) this.bodyBytes = size
     this.finished = true
@@ -199,6 +207,23 @@ export class Outgoing {
         yield* giveWay()
       }
       return sent
+    } finally {
+      outlet.release()
+    }
+  }
+
+  /** Sends an interim answer, where the client can read one. */
+  *sendInterim(response: Response, status: InterimStatus, fields: ResponseFields): Coroutine<void> {
+    response.mustBeOpen()
+    // RFC 9110 section 15.2: an HTTP/1.0 client would take it for the answer.
+    if (this.head.minor === 0) return
+    const { outlet } = this.port
+    yield* outlet.acquire()
+    try {
+      // Another task may have begun the answer meanwhile.
+      response.mustBeOpen()
+      yield* outlet.write(interimHead(status, fields), '')
+      yield* outlet.flush()
     } finally {
       outlet.release()
     }
