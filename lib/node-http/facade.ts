@@ -129,7 +129,8 @@ export class Facade implements Owner {
   }
 
   closeAll(): void {
-    for (const talk of this.talks) talk.destroy(null)
+    // What has left HTTP belongs to whoever got it, as in Node.
+    for (const talk of this.talks) if (!talk.left) talk.destroy(null)
   }
 
   /** A connection that Node has accepted, or that somebody hands over. */

@@ -22,9 +22,14 @@ const SWITCHING_PROTOCOLS = 101
 /** Hands a connection to the listeners of 'upgrade' or 'connect', and waits until they have closed it. */
 export function* leaveHttp(server: Server, req: HiddenRequest, face: NodeSocket, takeover: Takeover): Coroutine<void> {
   const isTunnel = req.method === 'CONNECT'
+  const { idle } = face.line
+  const { duration } = idle
+  idle.set(0)
   const read = takeover.leave(isTunnel ? OK : SWITCHING_PROTOCOLS)
   const { socket, rest } = becomeReal(face, takeover.connection.stream)
   Object.assign(req, { socket, client: socket })
+  // As in Node, the time that was set holds on, and only the socket tells of it.
+  if (duration > 0 && socket instanceof Socket) socket.setTimeout(duration)
   const gone = new Spot('the end of a connection that has left HTTP')
   try {
     guard(() => server.emit(isTunnel ? 'connect' : 'upgrade', req, socket, Buffer.concat([read ?? NOTHING, rest])))
