@@ -3,6 +3,7 @@
  * overload of `listen` is understood by Node itself; only what happens after that is ours: once it listens, its
  * socket is taken over by the epoll loop, and where there is none, each connection that Node accepts.
  */
+import cluster from 'node:cluster'
 import type { RequestListener, ServerOptions as NodeServerOptions } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -157,8 +158,8 @@ export class Facade implements Owner {
     const handle = hidden._handle
     const address = server.address()
     const isTcp = address !== null && typeof address === 'object'
-    // A worker of a cluster gets its connections from the primary.
-    if (handle?.fd === undefined || handle.fd < 0 || !isTcp) return
+    // A worker of a cluster gets its connections, or its socket, from the primary, which wants to hear of its end.
+    if (cluster.isWorker || handle?.fd === undefined || handle.fd < 0 || !isTcp) return
     if (chooseIo(undefined).kind !== 'epoll') return
     const listener = adoptListener(homeKernel(), handle.fd, SIZES.backlog)
     this.gyre.takeFrom(listener)

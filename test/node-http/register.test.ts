@@ -2,6 +2,9 @@
  * The preload: unchanged programs, in processes of their own, by both ways to load it.
  */
 import { execFile } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 
@@ -51,3 +54,31 @@ test('a server that is unref’d keeps no process', async () => {
     setTimeout(() => undefined, 50)`
   expect(await run('--import', register, '--input-type=module', '-e', program)).toBe('listens')
 })
+
+test.each(['SCHED_RR', 'SCHED_NONE'])(
+  'workers of a cluster share a port and end by disconnect, with %s',
+  async (policy) => {
+    const folder = await mkdtemp(join(tmpdir(), 'gyre-cluster-'))
+    const program = `import cluster from 'node:cluster'
+    import { once } from 'node:events'
+    import { createServer } from 'node:http'
+    if (cluster.isPrimary) {
+      cluster.schedulingPolicy = cluster.${policy}
+      const workers = [cluster.fork(), cluster.fork()]
+      const ports = await Promise.all(workers.map(async (worker) => (await once(worker, 'listening'))[0].port))
+      for (const worker of workers) {
+        console.log(await (await fetch('http://127.0.0.1:' + ports[0], { headers: { connection: 'close' } })).text())
+        worker.disconnect()
+        console.log((await once(worker, 'exit'))[0])
+      }
+      console.log(ports[0] === ports[1])
+    } else createServer((req, res) => res.end('served')).listen(0, '127.0.0.1')`
+    try {
+      const file = join(folder, 'program.mjs')
+      await writeFile(file, program)
+      expect(await run('--import', register, file)).toBe(['served', '0', 'served', '0', 'true'].join('\n'))
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+  },
+)
