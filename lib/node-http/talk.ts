@@ -270,7 +270,8 @@ export class Talk extends Line implements Companion {
     const { server } = this.audience
     if (server.keepAliveTimeout <= 0) return
     const isHeard = server.listenerCount('timeout') > 0
-    if (isHeard || this.idle.duration > 0) this.idle.set(isHeard ? server.keepAliveTimeout : 0)
+    // A second later than the client is told, so that no request crosses the end.
+    if (isHeard || this.idle.duration > 0) this.idle.set(isHeard ? server.keepAliveTimeout + SIZES.second : 0)
     this.rested = true
   }
 

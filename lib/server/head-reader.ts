@@ -74,7 +74,7 @@ export class HeadReader {
       return this.partial === null ? this.parse(size) : this.parseOn(this.partial, size)
     } catch (error) {
       if (!(error instanceof GyreError)) throw error
-      if (this.keepRefused) this.refused = { bytes: Buffer.from(input.bytes.subarray(0, size)), parsed: faultAt() }
+      if (this.keepRefused) this.refused = refusedOf(size)
       return error
     }
   }
@@ -186,4 +186,11 @@ export class HeadReader {
 /** What follows such a head may be of another protocol. */
 function mayLeaveHttp(head: RequestHead): boolean {
   return head.upgrade || head.method === 'CONNECT'
+}
+
+/** @param size - of what lies in the input area */
+function refusedOf(size: number): Refused {
+  const at = faultAt()
+  // A head that is only too large has no fault: the parser has taken all of it, and stopped nowhere.
+  return { bytes: Buffer.from(input.bytes.subarray(0, size)), parsed: at >= 0 && at <= size ? at : size }
 }

@@ -282,6 +282,21 @@ describe('what is no request', () => {
     expect(codes).toEqual([['HPE_INVALID_METHOD', 'NONSENSE\r\n\r\n']])
   })
 
+  test('says how many of the bytes it shows were parsed, also of a head that is only too large', async () => {
+    const { server, connect } = await serve((_, res) => res.end())
+    const seen: { bytesParsed: number; rawPacket: Buffer }[] = []
+    server.on('clientError', (error, socket) => {
+      seen.push(error as unknown as (typeof seen)[0])
+      socket.destroy()
+    })
+    const client = await connect()
+    client.send(`GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`)
+    await eventually(() => seen.length > 0)
+    const [{ bytesParsed, rawPacket }] = seen as [(typeof seen)[0]]
+    expect(bytesParsed).toBeGreaterThanOrEqual(0)
+    expect(bytesParsed).toBeLessThanOrEqual(rawPacket.length)
+  })
+
   test('lacks Host: 400, unless that is not asked for', async () => {
     const strict = await (await serve((_, res) => res.end('x'))).connect()
     strict.send('GET / HTTP/1.1\r\n\r\n')
@@ -307,9 +322,10 @@ describe('times', () => {
     }
   })
 
-  test('keepAliveTimeout is told, and kept', async () => {
+  test.each([false, true])('keepAliveTimeout is told, and kept; somebody listens: %s', async (isHeard) => {
     const { connect, server } = await serve((_, res) => res.end(), { keepAliveTimeout: 1000 })
     server.keepAliveTimeout = 1
+    if (isHeard) server.on('timeout', (socket: Socket) => socket.destroy())
     const client = await connect()
     const begun = performance.now()
     client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
