@@ -295,6 +295,11 @@ export class Exchange implements BodyPort, ResponseSink, Settlement, Standing, T
     if (this.port.stream.peerEnded) this.port.hungUp(false)
   }
 
+  bodyCut(): void {
+    // Whoever reads is told by the error, and may still answer; what else works on the request, by the signal.
+    if (!this.outgoing.finished) this.request.breakOff()
+  }
+
   // What the response needs of it
 
   sendChunk(response: Response, chunk: Payload): Coroutine<void> {

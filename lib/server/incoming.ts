@@ -27,6 +27,8 @@ export interface BodyPort {
   sendContinue(): Coroutine<void>
   /** The body was read to its end. */
   bodyDone(): void
+  /** The client has ended its side in the middle of the body. */
+  bodyCut(): void
 }
 
 const NO_FIELDS = RequestFields.from([])
@@ -210,7 +212,10 @@ export class Incoming implements BodySource {
       return rest.copy(input.bytes)
     }
     const size = port.stream.tryRead(input.bytes, 0, SIZES.input)
-    if (size === END) throw new GyreError('GYRE_BODY_TRUNCATED')
+    if (size === END) {
+      port.bodyCut()
+      throw new GyreError('GYRE_BODY_TRUNCATED')
+    }
     if (size !== WOULD_WAIT) {
       this.awaited = false
       this.eager = size === SIZES.input

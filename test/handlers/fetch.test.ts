@@ -136,6 +136,53 @@ describe('the request', () => {
     expect(name).toBe('SyntaxError')
   })
 
+  test('its text has no byte order mark, and neither has JSON', async () => {
+    expect(await seen((request) => request.text(), post('text/plain', '\xef\xbb\xbfa'))).toBe('a')
+    expect(await seen((request) => request.json(), post('application/json', '\xef\xbb\xbf[1]'))).toEqual([1])
+  })
+
+  test('its bytes are of the standard’s kind, and nobody else’s', async () => {
+    const found = await seen(async (request) => {
+      // The types of Node 20 do not know it yet.
+      const bytes = await (request as unknown as { bytes(): Promise<Uint8Array> }).bytes()
+      return [bytes.constructor, bytes.buffer.byteLength]
+    }, form)
+    expect(found).toEqual([Uint8Array, 7])
+    const chunk = await seen(async (request) => {
+      const { value } = (await request.body?.getReader().read()) as { value: Uint8Array }
+      return value.constructor
+    }, form)
+    expect(chunk).toBe(Uint8Array)
+  })
+
+  test.each([
+    ['nothing', ask('GET / HTTP/1.1')],
+    ['an empty one', post('text/plain', '')],
+    ['one of GET, which the standard does not know', form.replace('POST', 'GET')],
+  ])('where the body is %s, it may be read as often as one likes', async (_name, bytes) => {
+    const found = await seen(
+      async (request) => [await request.text(), await request.text(), request.bodyUsed, request.body],
+      bytes,
+    )
+    expect(found).toEqual(['', '', false, null])
+  })
+
+  test('its signal is aborted when the client leaves in the middle of the body, and somebody reads', async () => {
+    const told: unknown[] = []
+    const { connect } = await serve(
+      fromFetch(async (request) => {
+        request.signal.addEventListener('abort', () => told.push('aborted'))
+        await request.text().catch((error: unknown) => told.push((error as { code: string }).code))
+        await eventually(() => told.length === 2)
+        return new Response(null)
+      }),
+    )
+    const client = await connect()
+    client.send(form.slice(0, -1)).socket.end()
+    await eventually(() => told.length === 2)
+    expect(told.sort()).toEqual(['GYRE_BODY_TRUNCATED', 'aborted'])
+  })
+
   test('a body beyond the limit is answered with 413 where the application lets the error pass', async () => {
     const { exchange } = await serve(
       fromFetch(async (request) => new Response(await request.text())),
@@ -221,6 +268,21 @@ describe.each([
       headers: { location: 'http://a/b' },
     })
     expect(() => Kind.redirect('http://a/b', 200 as never)).toThrow(RangeError)
+  })
+
+  test('has no type where that was taken away', async () => {
+    const { headers } = await answered(() => {
+      const response = new Kind('x')
+      response.headers.delete('content-type')
+      return response
+    })
+    expect(headers).not.toHaveProperty('content-type')
+  })
+
+  test('is made as Web IDL says of its arguments', () => {
+    expect(new Kind('x', { status: '201' as never }).status).toBe(201)
+    expect(new Kind('x', null as never).status).toBe(200)
+    expect(new Kind('x').constructor.name).toBe('Response')
   })
 
   test('refuses what the standard refuses', () => {

@@ -47,7 +47,10 @@ export class LightRequest {
   }
 
   async text(): Promise<string> {
-    return this.made === null ? this.take(this.from.text()) : this.made.text()
+    if (this.made !== null) return this.made.text()
+    const text = this.take() ? await this.from.text() : ''
+    // The standard's "UTF-8 decode" takes a byte order mark away.
+    return text.startsWith('\ufeff') ? text.slice(1) : text
   }
 
   async json(): Promise<unknown> {
@@ -55,13 +58,13 @@ export class LightRequest {
   }
 
   async bytes(): Promise<Uint8Array> {
-    return this.made === null ? this.take(this.from.bytes()) : new Uint8Array(await this.made.arrayBuffer())
+    return new Uint8Array(await this.arrayBuffer())
   }
 
   async arrayBuffer(): Promise<ArrayBuffer> {
     if (this.made !== null) return this.made.arrayBuffer()
     // Of its own: a Buffer may share its memory with others.
-    return Uint8Array.from(await this.take(this.from.bytes())).buffer
+    return this.take() ? Uint8Array.from(await this.from.bytes()).buffer : new ArrayBuffer(0)
   }
 
   /** The real one, which has the body from here on. @throws TypeError where the body was read already */
@@ -98,10 +101,10 @@ export class LightRequest {
     return this.from.hasBody && this.method !== 'GET' && this.method !== 'HEAD'
   }
 
-  private take<T>(read: PromiseLike<T>): PromiseLike<T> {
+  /** @returns whether there is something to take; no body at all may be read as often as one likes */
+  private take(): boolean {
     if (this.taken) throw new TypeError('the body was read already')
-    this.taken = this.hasBody
-    return read
+    return (this.taken = this.hasBody)
   }
 }
 

@@ -11,12 +11,20 @@ interface Standing {
   readonly native: object
 }
 
+/** A class. */
+interface Named<T> {
+  readonly name: string
+  readonly prototype: T
+}
+
 /**
  * @param light - a class whose instances have a `native`
  * @param real - the class that they are to pass for
  * @param sample - an instance of that
  */
-export function resemble(light: { prototype: Standing }, real: { prototype: object }, sample: object): void {
+export function resemble(light: Named<Standing>, real: Named<object>, sample: object): void {
+  // Libraries look at `constructor.name`, too.
+  Object.defineProperty(light, 'name', { value: real.name, configurable: true })
   for (const symbol of Object.getOwnPropertySymbols(sample)) {
     Object.defineProperty(light.prototype, symbol, {
       configurable: true,

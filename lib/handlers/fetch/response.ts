@@ -35,10 +35,12 @@ class LightResponse {
   #made: Response | null = null
   private fields: Headers | null = null
 
-  constructor(body: BodyGiven | null = null, init: ResponseInit = {}) {
-    const status = init.status ?? OK
-    if (!(status >= LOWEST && status <= HIGHEST && Number.isInteger(status)))
-      throw new RangeError(`${String(status)} is not a status from ${LOWEST} to ${HIGHEST}`)
+  constructor(body: BodyGiven | null = null, given: ResponseInit | null = null) {
+    const init = given ?? {}
+    // A number to Web IDL is also what can be made one.
+    const status = init.status === undefined ? OK : Math.trunc(init.status)
+    if (!(status >= LOWEST && status <= HIGHEST))
+      throw new RangeError(`${String(init.status)} is not a status from ${LOWEST} to ${HIGHEST}`)
     if (body !== null && NULL_BODY.includes(status)) throw new TypeError(`a response with status ${status} has no body`)
     this.status = status
     this.statusText = init.statusText ?? ''
@@ -66,6 +68,11 @@ class LightResponse {
   /** The fields as they were given, or, once somebody has asked for them, as they are now. */
   get ownFields(): HeadersGiven | undefined {
     return this.fields ?? this.given
+  }
+
+  /** The type that goes without saying; none where somebody has had a look at the fields, and maybe taken it away. */
+  get impliedType(): string {
+    return this.fields === null && typeof this.plain === 'string' ? TEXT : ''
   }
 
   /** The real one, which counts from here on. */

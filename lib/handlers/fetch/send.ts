@@ -8,13 +8,11 @@ import type { Payload, Request, Response as GyreResponse } from '../../server/in
 import type { HeadersGiven, LightResponse } from './response.ts'
 import { begin, readOn } from './streams.ts'
 
-const TEXT = 'text/plain;charset=UTF-8'
-
 /** Answers with what is there. Never waits. */
 export function sendLight(reply: LightResponse, response: GyreResponse): void {
   const { plain, ownFields } = reply
   startHead(reply, ownFields, response)
-  if (typeof plain === 'string' && response.contentType === '') response.contentType = TEXT
+  if (response.contentType === '') response.contentType = reply.impliedType
   response.end(plain ?? '')
 }
 

@@ -14,7 +14,8 @@ export function readableBody(request: Request): ReadableStream<Uint8Array> {
       async pull(controller) {
         const chunk = await request.read()
         if (chunk === null) controller.close()
-        else controller.enqueue(chunk)
+        // Of the standard's own kind: a Buffer's methods differ, `slice` first of all.
+        else controller.enqueue(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength))
       },
     },
     { highWaterMark: 0 },
