@@ -59,6 +59,24 @@ describe('toFetch', () => {
     for (const status of [204, 304]) expect((await app(new Request(`http://a/${status}`))).status).toBe(status)
   })
 
+  test.each([
+    ['HEAD', 200],
+    ['GET', 304],
+  ])('what a stream brings is dropped on %s with %i, and the handler comes to its end', async (method, status) => {
+    let ended = false
+    const app = toFetch(function* (_, response) {
+      response.status = status
+      response.headers.set('X-A', '1')
+      for (let index = 0; index < 3; index++) yield* response.write('piece')
+      ended = true
+    })
+    const answer = await app(new Request('http://a/', { method }))
+    expect(answer.status).toBe(status)
+    expect(answer.headers.get('x-a')).toBe('1')
+    expect(answer.body).toBe(null)
+    await eventually(() => ended)
+  })
+
   test('what is thrown is an answer', async () => {
     const statuses = await Promise.all(
       [new Error('secret'), new HttpError(404, 'no such page')].map(async (error) => {

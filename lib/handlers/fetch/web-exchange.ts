@@ -3,7 +3,7 @@
  */
 import { GyreError, statusOf } from '../../base/index.ts'
 import type { ByteStream } from '../../io/index.ts'
-import { currentTask, waitPromise } from '../../kernel/index.ts'
+import { currentTask, giveWay, waitPromise } from '../../kernel/index.ts'
 import type { Coroutine, Kernel, Operation, Scope } from '../../kernel/index.ts'
 import { RequestFields } from '../../protocol/index.ts'
 import { Request as GyreRequest, Response as GyreResponse, errorText, finish } from '../../server/index.ts'
@@ -64,6 +64,10 @@ export class WebExchange implements BodySource, ResponseSink, RequestDoor {
   }
 
   *sendChunk(response: GyreResponse, chunk: Payload): Coroutine<void> {
+    if (this.isBodiless) {
+      this.answerBodiless(response)
+      return yield* giveWay()
+    }
     this.writer ??= this.begin(response)
     yield* this.write(this.writer, chunk)
   }
@@ -97,15 +101,23 @@ export class WebExchange implements BodySource, ResponseSink, RequestDoor {
   /** The handler has returned. */
   private *finish(): Coroutine<void> {
     const { response, writer } = this
-    const { payload, status } = response
+    const { payload } = response
     response.stage = 'ended'
-    if (writer === null) {
-      const bodiless = NULL_BODY.includes(status) || this.from.method === 'HEAD'
-      this.answer.set(new Response(bodiless ? null : bodyOf(payload), this.init()))
-      return
-    }
+    if (this.isBodiless) return this.answerBodiless(response)
+    if (writer === null) return this.answer.set(new Response(bodyOf(payload), this.init()))
     if (payload.length > 0) yield* this.write(writer, payload)
     yield* waitPromise(writer.close())
+  }
+
+  private get isBodiless(): boolean {
+    return this.from.method === 'HEAD' || NULL_BODY.includes(this.response.status)
+  }
+
+  /** What is written to it is dropped: nobody would read it, and the handler would wait for ever. */
+  private answerBodiless(response: GyreResponse): void {
+    if (this.answer.ready) return
+    if (response.stage !== 'ended') response.stage = 'started'
+    this.answer.set(new Response(null, this.init()))
   }
 
   private begin(response: GyreResponse): WritableStreamDefaultWriter<Uint8Array> {
