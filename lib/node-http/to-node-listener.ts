@@ -14,6 +14,8 @@ import { Request, Response, finish, lineLogger } from '../server/index.ts'
 import type { BodySource, Handler, InterimStatus, Logger, Payload, ResponseSink, Takeover } from '../server/index.ts'
 
 const NOWHERE: Endpoint = { address: '', port: 0, family: 'unix' }
+const NO_CONTENT = 204
+const NOT_MODIFIED = 304
 const SERVER_ERROR = 500
 
 /**
@@ -184,17 +186,26 @@ class Visit implements BodySource, ResponseSink {
     if (res.headersSent) return
     response.stage = 'started'
     const { ownHeaders, contentType, reason } = response
-    const fields: string[] = []
-    for (const [name, value] of ownHeaders ?? []) fields.push(name, value)
-    if (contentType !== '' && ownHeaders?.has('content-type') !== true) fields.push('Content-Type', contentType)
-    if (reason === undefined) res.writeHead(response.status, fields)
-    else res.writeHead(response.status, reason, fields)
+    if (contentType !== '' && ownHeaders?.has('content-type') !== true) res.setHeader('Content-Type', contentType)
+    const lines = new Map<string, { name: string; values: string[] }>()
+    for (const [name, value] of ownHeaders ?? []) {
+      const line = lines.get(name.toLowerCase())
+      if (line === undefined) lines.set(name.toLowerCase(), { name, values: [value] })
+      else line.values.push(value)
+    }
+    // Not by `writeHead`, which keeps one line of each name where fields were set before, by Express for one.
+    for (const { name, values } of lines.values())
+      res.setHeader(name, values.length > 1 ? values : (values[0] as string))
+    if (reason === undefined) res.writeHead(response.status)
+    else res.writeHead(response.status, reason)
   }
 
   private end(response: Response): void {
     const { res } = this
-    const { payload, ownTrailers } = response
-    if (!res.headersSent && ownTrailers === null && response.ownHeaders?.has('content-length') !== true)
+    const { payload, ownTrailers, status } = response
+    // RFC 9110 section 8.6: not with 204, and with 304 it would be that of what is not sent.
+    const isCounted = ownTrailers === null && status !== NO_CONTENT && status !== NOT_MODIFIED
+    if (!res.headersSent && isCounted && response.ownHeaders?.has('content-length') !== true)
       response.headers.set('Content-Length', String(Buffer.byteLength(payload)))
     this.begin(response)
     if (ownTrailers !== null) res.addTrailers([...ownTrailers])

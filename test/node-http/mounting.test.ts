@@ -140,6 +140,33 @@ describe('toNodeListener', () => {
     })
   })
 
+  test('every line of a name is kept behind a middleware that has set fields', async () => {
+    const inner = toNodeListener((_, response) => {
+      response.headers.append('Set-Cookie', 'a=1')
+      response.headers.append('Set-Cookie', 'b=2')
+      response.headers.set('X-Mine', 'inner')
+      response.text('x')
+    })
+    const server = createNodeServer((req, res) => {
+      res.setHeader('X-Mine', 'outer').setHeader('X-Outer', 'y')
+      inner(req, res)
+    })
+    open.push(server)
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    expect(await ask((server.address() as AddressInfo).port)).toMatchObject({
+      headers: { 'set-cookie': ['a=1', 'b=2'], 'x-mine': 'inner', 'x-outer': 'y', 'content-length': '1' },
+    })
+  })
+
+  test.each([204, 304])('%i goes out without a length', async (status) => {
+    const port = await within((_, response) => {
+      response.status = status
+    })
+    const { headers, ...answer } = await ask(port)
+    expect(answer).toMatchObject({ status, text: '' })
+    expect(headers).not.toHaveProperty('content-length')
+  })
+
   test('reads bodies, whole and by pieces, and keeps the limit', async () => {
     const port = await within(function* (request, response) {
       request.bodyLimit = 1_000_000
