@@ -72,7 +72,7 @@ export class Facade implements Owner {
   limits(table: Limits): Limits {
     const { server } = this
     const live: Record<string, () => unknown> = {
-      headBytes: () => Math.min(SIZES.input, server.maxHeaderSize ?? table.headBytes),
+      headBytes: () => Math.min(SIZES.input, oneOf(server.maxHeaderSize, table.headBytes)),
       targetBytes: () => SIZES.input,
       fieldBytes: () => SIZES.input,
       fieldCount: () => {
@@ -198,6 +198,11 @@ class ListeningHandle implements Handle {
   unref(): void {
     this.listener.hold(false)
   }
+}
+
+/** Node takes 0 for what holds without it. */
+function oneOf(given: number | undefined, otherwise: number): number {
+  return given === undefined || given === 0 ? otherwise : given
 }
 
 function unlessZero(time: number): number {

@@ -27,6 +27,9 @@ export interface HiddenResponse extends ServerResponse {
   chunkedEncoding: boolean
   maxRequestsOnConnectionReached: boolean
   _header: string | null
+  _hasBody: boolean
+  /** What the head has announced; null where it has no length. */
+  _contentLength: number | null
   _headerSent: boolean
   _closed: boolean
   _last: boolean

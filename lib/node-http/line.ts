@@ -36,6 +36,8 @@ export abstract class Line implements OutputPort {
   takeover: Takeover | null = null
   req: HiddenRequest | null = null
   res: HiddenResponse | null = null
+  /** How much had been written before the head of this answer. */
+  protected mark = 0
   protected readonly spot: Spot = new Spot('an answer of node:http')
   /** True while the connection's task is at work here: it sends what was written when it waits. */
   protected inStep = false
@@ -68,8 +70,10 @@ export abstract class Line implements OutputPort {
       return false
     }
     const { takeover, res, output } = this
-    if (takeover !== null && !takeover.begun && (res === null || res._header !== null))
+    if (takeover !== null && !takeover.begun && (res === null || res._header !== null)) {
       takeover.begin(res?.statusCode ?? OK)
+      this.mark = output.written
+    }
     output.take(data, encoding, callback ?? null)
     this.idle.touch()
     if (!this.inStep && this.socket._writableState.corked === 0) output.flush()

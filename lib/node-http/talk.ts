@@ -15,7 +15,6 @@ import { input } from '../protocol/index.ts'
 import type { Companion, Handler, Refused, Request, Takeover } from '../server/index.ts'
 import { requestStart, responseFinish } from './channels.ts'
 import { answerTo, clientErrorOf } from './error-codes.ts'
-import type { ClientError } from './error-codes.ts'
 import { dispatch } from './dispatch.ts'
 import { guard, throwLater } from './hidden.ts'
 import type { HiddenRequest, HiddenResponse } from './hidden.ts'
@@ -35,8 +34,6 @@ export class Talk extends Line implements Companion {
   private bodyOpen = false
   /** Requests so far, where they are counted. */
   counted = 0
-  /** How much had been written before this answer. */
-  private mark = 0
   /** Bytes of the last answer's body, framing included. */
   private size = 0
   /** Whether the last answer was the last of the connection. */
@@ -65,12 +62,15 @@ export class Talk extends Line implements Companion {
   /** Leads the conversation about one request. */
   converse(audience: Audience, request: Request, takeover: Takeover): ReturnType<Handler> {
     // 'finish' of the last one may not have been told.
-    if (this.res !== null) this.output.callNow()
+    // What they throw is not about this request.
+    if (this.res !== null) guard(() => this.output.callNow())
     if (this.res !== null) return this.afterLast(audience, request, takeover)
     return this.begin(audience, request, takeover)
   }
 
   private *afterLast(audience: Audience, request: Request, takeover: Takeover): Coroutine<void> {
+    // It comes within this turn, unless somebody has taken our listener away: then it is over all the same.
+    process.nextTick(finishUntold, this, this.res)
     while (this.res !== null) yield* giveWay()
     const rest = this.begin(audience, request, takeover)
     if (rest !== undefined) yield* rest as Coroutine<void>
@@ -92,7 +92,6 @@ export class Talk extends Line implements Companion {
     res[TALK] = this
     res.on('finish', onFinish)
     if (requestStart.hasSubscribers) requestStart.publish({ request: req, response: res, socket: this.socket, server })
-    this.mark = this.output.written
     this.wanted = true
     this.bodyOpen = body !== null
     this.inStep = true
@@ -126,7 +125,7 @@ export class Talk extends Line implements Companion {
   /** Takes note of what is to be known of an answer that is out. */
   private note(res: Tied): void {
     this.size = Math.max(0, this.output.written - this.mark - (res._header?.length ?? 0))
-    this.last = res._last
+    this.last = res._last || isMisframed(res, this.size)
   }
 
   private finish(takeover: Takeover): undefined {
@@ -144,8 +143,11 @@ export class Talk extends Line implements Companion {
           if (this.res === null) break
           throw new GyreError('GYRE_STREAM_CLOSED', 'the socket was destroyed')
         }
-        if (this.bodyOpen && this.wanted) yield* this.pump(takeover)
-        else yield* park(this.spot)
+        // Behind the last answer nothing is waited for: who reads is brought what has come, and the connection ends.
+        const isOver = this.res === null && this.last && !this.output.waiting
+        if (isOver && (!this.wanted || this.req?._dumped !== false)) break
+        if (!this.bodyOpen || !this.wanted) yield* park(this.spot)
+        else if (!(yield* this.pump(takeover, isOver))) break
       }
       this.finish(takeover)
     } catch (error) {
@@ -158,18 +160,18 @@ export class Talk extends Line implements Companion {
   private *lookAhead(): Coroutine<void> {
     const error = this.port.refusedNext
     if (error === null || !this.refuses) return
-    yield* this.protest(clientErrorOf(error, null))
+    yield* this.protest(error, null)
     throw error
   }
 
-  /** Brings a piece of the body to the request. */
-  private *pump({ body, head }: Takeover): Coroutine<void> {
+  /** Brings a piece of the body to the request. @returns false where none has come, and none is to be waited for */
+  private *pump({ body, head }: Takeover, isOver: boolean): Coroutine<boolean> {
     const { req } = this
-    if (body === null || req === null) return
+    if (body === null || req === null) return true
     const piece = body.tryReadBody()
     if (piece === WOULD_WAIT) {
-      yield* this.waitOn(body.waitForMore())
-      return
+      if (!isOver) yield* this.waitOn(body.waitForMore())
+      return !isOver
     }
     this.inStep = true
     if (piece !== null) {
@@ -186,21 +188,36 @@ export class Talk extends Line implements Companion {
     this.inStep = false
     // Those who listen have their turn between two pieces.
     if (this.bodyOpen) yield* giveWay()
+    return true
   }
 
   /** What has broken the exchange off is told to those who listen. */
   private *broken(error: unknown): Coroutine<void> {
     if (error instanceof GyreError && error === this.takeover?.body?.brokenBy && this.refuses && !this.closed)
-      yield* this.protest(clientErrorOf(error, null))
+      yield* this.protest(error, null)
     this.ended()
   }
 
   // What a request that is none is told
 
   *refuse(error: GyreError, seen: Refused | null): Coroutine<void> {
-    yield* this.protest(clientErrorOf(error, seen))
+    yield* this.protest(error, seen)
+  }
+
+  private *protest(error: GyreError, seen: Refused | null): Coroutine<void> {
+    const told = clientErrorOf(error, seen)
+    if (!this.tellServer(told)) {
+      if (this.socket.writable && this.res?._headerSent !== true) {
+        const answer = answerTo(told)
+        this.output.take(`HTTP/1.1 ${answer}`, 'latin1', null)
+        this.output.flush()
+        this.takeover?.tell(Number.parseInt(answer, 10))
+      } else if (this.res?.writableEnded === true) this.takeover?.tell(this.res.statusCode)
+      return this.close(told)
+    }
+    this.takeover?.tell(0)
     const { stream } = this.port
-    // Nobody has closed it: as in Node, whatever comes is told as well.
+    // Nobody has closed it: as in Node, whatever comes is told as well, until the client has gone.
     for (let left: number = SIZES.lingerBytes; left > 0 && !this.closed && !this.ending && !stream.closed;) {
       const size = stream.tryRead(input.bytes, 0, SIZES.input)
       if (size === END) return
@@ -211,21 +228,6 @@ export class Talk extends Line implements Companion {
         this.tellServer(clientErrorOf(error, { bytes, parsed: 0 }))
       }
     }
-  }
-
-  private *protest(error: ClientError): Coroutine<void> {
-    if (!this.tellServer(error)) {
-      if (this.socket.writable && this.res?._headerSent !== true) {
-        const answer = answerTo(error)
-        this.output.take(`HTTP/1.1 ${answer}`, 'latin1', null)
-        this.output.flush()
-        this.takeover?.tell(Number.parseInt(answer, 10))
-      } else if (this.res?.writableEnded === true) this.takeover?.tell(this.res.statusCode)
-      return this.close(error)
-    }
-    if (this.takeover === null) return
-    this.takeover.tell(0)
-    while (!this.closed && !this.ending) yield* park(this.spot)
   }
 
   want(): void {
@@ -294,6 +296,23 @@ export class Talk extends Line implements Companion {
     this.socket.removeListener('error', onSocketError)
     yield* leaveHttp(server, req, this.socket, takeover)
   }
+}
+
+/**
+ * Whether an answer had more or fewer bytes than it had announced: what follows on the connection would be taken for a
+ * part of it, or a part of it for what follows.
+ */
+function isMisframed(
+  { _contentLength: announced, _hasBody, chunkedEncoding, _header: head }: Tied,
+  size: number,
+): boolean {
+  if (announced === null || announced === size || !_hasBody || chunkedEncoding || head === null) return false
+  // A head beyond ASCII goes out as UTF-8 where the body is text.
+  return size - announced !== Buffer.byteLength(head) - head.length
+}
+
+function finishUntold(talk: Talk, res: Tied): void {
+  talk.finished(res)
 }
 
 function onFinish(this: ServerResponse): void {

@@ -1,0 +1,144 @@
+/*
+ * Clients that mean harm, and applications that do not behave: no connection is held for ever, no answer is taken for
+ * another, and no error of one request becomes the answer of the next.
+ */
+import { describe, expect, test } from 'vitest'
+import type { ServerResponse } from 'node:http'
+import { eventually } from '../support/serve.ts'
+import { serve } from './support.ts'
+
+const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
+
+/** Runs something, and gathers what reaches nobody meanwhile. */
+async function uncaughtIn(run: (uncaught: string[]) => Promise<void>): Promise<void> {
+  const listeners = process.listeners('uncaughtException')
+  const uncaught: string[] = []
+  process.removeAllListeners('uncaughtException')
+  process.on('uncaughtException', (error) => void uncaught.push(error.message))
+  try {
+    await run(uncaught)
+  } finally {
+    process.removeAllListeners('uncaughtException')
+    for (const listener of listeners) process.on('uncaughtException', listener)
+  }
+}
+
+describe('an answer that is the last of its connection', () => {
+  test.each([
+    ['a body that never comes', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nabc'],
+    ['chunks without end', 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n'],
+    ['an HTTP/1.0 client that waits for the end', 'POST / HTTP/1.0\r\nContent-Length: 100\r\n\r\n'],
+  ])('ends it, whatever is still to come: %s', async (_what, bytes) => {
+    const { server, connect } = await serve((_, res) => {
+      res.writeHead(413, { Connection: 'close' })
+      res.end('too much')
+    })
+    const client = await connect({ allowHalfOpen: true })
+    client.send(bytes)
+    await eventually(() => client.ended)
+    expect(client.text).toContain('too much')
+    await eventually(() => server.statistics().connections === 0)
+  })
+
+  test('ends it where the client was not told to go on', async () => {
+    const { server, connect } = await serve()
+    server.on('checkContinue', (_req, res: ServerResponse) => res.writeHead(403).end('no'))
+    const client = await connect({ allowHalfOpen: true })
+    client.send('POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n')
+    await eventually(() => client.ended)
+    expect(client.text).toContain('Connection: close\r\n')
+  })
+
+  test('leaves what has come of the body to who reads it', async () => {
+    let read = ''
+    const { connect } = await serve((req, res) => {
+      req.on('data', (piece: Buffer) => (read += piece.toString())).on('end', () => (read += '.'))
+      res.end('early')
+    })
+    const client = await connect()
+    client.send('POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc')
+    await eventually(() => client.ended)
+    expect(read).toBe('abc.')
+  })
+})
+
+describe('a Content-Length that is not that of the body', () => {
+  test.each([
+    ['too few', '9', 'abc'],
+    ['too many', '2', 'abc'],
+  ])('ends the connection, so that nothing else is taken for the body: %s', async (_what, length, body) => {
+    const { connect } = await serve((_, res) => {
+      res.setHeader('Content-Length', length)
+      res.write('a')
+      res.end(body.slice(1))
+    })
+    const client = await connect()
+    client.send(GET + GET)
+    await eventually(() => client.ended)
+    expect(client.text.match(/HTTP\/1\.1/g)).toHaveLength(1)
+  })
+
+  test.each([
+    ['HEAD / HTTP/1.1\r\nHost: a\r\n', { 'Content-Length': '9' }, 'nine here'],
+    ['GET / HTTP/1.1\r\nHost: a\r\n', { 'Content-Length': '4' }, 'h\u00E9y'],
+    ['GET / HTTP/1.1\r\nHost: a\r\n', { 'Content-Length': '4', 'X-Name': '\u00E9' }, 'h\u00E9y'],
+    ['POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nExpect: 100-continue\r\n', { 'Content-Length': '1' }, 'a'],
+  ])('is none where it only looks so: %j %j', async (head, fields, body) => {
+    const { connect } = await serve((_, res) => res.writeHead(200, fields).end(body))
+    const client = await connect()
+    client.send(`${head}\r\n${GET}`)
+    await eventually(() => client.text.match(/HTTP\/1\.1 200/g)?.length === 2)
+    expect(client.ended).toBe(false)
+  })
+})
+
+describe('a listener of the response', () => {
+  test.each(['finish', 'callback'])('that throws (%s) spoils no other request', async (where) => {
+    await uncaughtIn(async (uncaught) => {
+      const fail = (): never => {
+        throw new Error(`in the ${where}`)
+      }
+      const { connect } = await serve((req, res) => {
+        if (req.url !== '/1') return res.end('fine')
+        if (where === 'finish') res.on('finish', fail).end('first')
+        else res.end('first', fail)
+      })
+      const client = await connect()
+      client.send('GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n')
+      await eventually(() => client.text.includes('fine'))
+      expect(client.text).not.toContain(' 500 ')
+      expect(uncaught).toEqual([`in the ${where}`])
+    })
+  })
+
+  test('may be gone, and ours with it: the next request is served', async () => {
+    const { connect } = await serve((_, res) => {
+      res.removeAllListeners()
+      res.end('x')
+    })
+    const client = await connect()
+    client.send(GET + GET)
+    await eventually(() => client.text.match(/HTTP\/1\.1 200/g)?.length === 2)
+  })
+})
+
+describe('a body that is none', () => {
+  test('holds no connection where clientError is only written down, and the client goes', async () => {
+    const codes: unknown[] = []
+    const { server, connect } = await serve((req) => req.on('error', () => undefined).resume())
+    server.on('clientError', (error: NodeJS.ErrnoException) => codes.push(error.code))
+    const client = await connect({ allowHalfOpen: true })
+    client.send('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n')
+    await eventually(() => codes.length > 0)
+    client.socket.end()
+    await eventually(() => server.statistics().connections === 0)
+    expect(codes[0]).toBe('HPE_INVALID_CHUNK_SIZE')
+  })
+})
+
+test('a maxHeaderSize of 0 is none, as for Node', async () => {
+  const { connect } = await serve((_, res) => res.end('x'), { maxHeaderSize: 0 })
+  const client = await connect()
+  client.send(GET)
+  await eventually(() => client.text.includes('200 OK'))
+})
