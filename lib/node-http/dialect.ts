@@ -20,6 +20,10 @@ export interface Owner {
   left(line: Line): void
 }
 
+/** As they are born. */
+const REQUEST = new IncomingMessage(null as never)
+const RESPONSE = new ServerResponse(REQUEST)
+
 export class Dialect implements Audience, Manners {
   readonly server: Server
   readonly ownsConnections: boolean
@@ -35,8 +39,8 @@ export class Dialect implements Audience, Manners {
     this.server = server
     this.owner = owner
     this.ownsConnections = owner !== null
-    this.requests = new Birth(options.IncomingMessage ?? IncomingMessage)
-    this.responses = new Birth(options.ServerResponse ?? ServerResponse)
+    this.requests = new Birth(options.IncomingMessage ?? IncomingMessage, REQUEST)
+    this.responses = new Birth(options.ServerResponse ?? ServerResponse, RESPONSE)
     this.highWaterMark = options.highWaterMark ?? HIGH_WATER
     this.responseOptions = { highWaterMark: this.highWaterMark, rejectNonStandardBodyWrites }
   }

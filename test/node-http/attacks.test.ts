@@ -3,7 +3,7 @@
  * another, and no error of one request becomes the answer of the next.
  */
 import { describe, expect, test } from 'vitest'
-import type { ServerResponse } from 'node:http'
+import { IncomingMessage, ServerResponse } from 'node:http'
 import { eventually } from '../support/serve.ts'
 import { serve } from './support.ts'
 
@@ -141,4 +141,40 @@ test('a maxHeaderSize of 0 is none, as for Node', async () => {
   const client = await connect()
   client.send(GET)
   await eventually(() => client.text.includes('200 OK'))
+})
+
+describe('prototypes that an application gives', () => {
+  /** Sends so many requests, one after another. */
+  async function askAgain(listener: Parameters<typeof serve>[0], times: number): Promise<string> {
+    const { connect } = await serve(listener)
+    const client = await connect()
+    for (let round = 1; round <= times; round++) {
+      client.send(GET)
+      await eventually(() => client.text.match(/HTTP\/1\.1 200/g)?.length === round)
+    }
+    return client.text
+  }
+
+  test('to one response alone are seen by no other', async () => {
+    const seen: unknown[] = []
+    let user = 0
+    await askAgain((_, res) => {
+      seen.push((res as { user?: number }).user)
+      Object.setPrototypeOf(res, Object.assign(Object.create(ServerResponse.prototype), { user: user++ }) as object)
+      res.end()
+    }, 20)
+    expect(new Set(seen)).toEqual(new Set([undefined]))
+  })
+
+  test('may have accessors with the names of own properties, which hide nothing', async () => {
+    class Named extends IncomingMessage {}
+    Object.defineProperty(Named.prototype, 'url', { get: () => 'of the prototype' })
+    const seen: unknown[] = []
+    await askAgain((req, res) => {
+      Object.setPrototypeOf(req, Named.prototype)
+      seen.push(req.url)
+      res.end()
+    }, 20)
+    expect(new Set(seen)).toEqual(new Set(['/']))
+  })
 })
