@@ -8,13 +8,12 @@ import { homeKernel } from '../io/index.ts'
 import type { ByteStream, Endpoint } from '../io/index.ts'
 import { Cancelled, Spot, park } from '../kernel/index.ts'
 import type { Coroutine, Kernel, Operation, Scope } from '../kernel/index.ts'
-import { RequestFields, reasonOf } from '../protocol/index.ts'
-import type { ResponseFields } from '../protocol/index.ts'
+import { RequestFields, reasonOf, responseHead, sameName } from '../protocol/index.ts'
+import type { PlannedHead, ResponseFields } from '../protocol/index.ts'
 import { Request, Response, finish, lineLogger } from '../server/index.ts'
 import type { BodySource, Handler, InterimStatus, Logger, Payload, ResponseSink, Takeover } from '../server/index.ts'
 
 const NOWHERE: Endpoint = { address: '', port: 0, family: 'unix' }
-const NO_CONTENT = 204
 const NOT_MODIFIED = 304
 const SERVER_ERROR = 500
 
@@ -57,6 +56,9 @@ class Visit implements BodySource, ResponseSink {
   private readonly req: IncomingMessage & { originalUrl?: string; baseUrl?: string }
   private readonly res: ServerResponse
   private readonly log: Logger
+  /** The head, once it was written, and how much of the body was. */
+  private sent: PlannedHead | null = null
+  private bodyBytes = 0
   private readonly readable = new Spot('the body of a request of node:http')
   private readonly writable = new Spot('room in a response of node:http')
 
@@ -79,13 +81,12 @@ class Visit implements BodySource, ResponseSink {
       this.end(response)
     } catch (error) {
       request.breakOff()
-      if (error instanceof Cancelled) {
-        res.destroy()
-        throw error
-      }
+      if (error instanceof Cancelled) throw error
       this.failed(error)
     } finally {
       response.stage = 'ended'
+      // Whatever has thrown, and where: no client waits for an answer that nobody gives.
+      if (!res.writableEnded) res.destroy()
       if (!req.complete) req.resume()
     }
   }
@@ -113,7 +114,10 @@ class Visit implements BodySource, ResponseSink {
 
   *sendChunk(response: Response, chunk: Payload): Coroutine<void> {
     const { res } = this
-    this.begin(response)
+    const size = Buffer.byteLength(chunk)
+    const { hasBody } = this.begin(response, undefined, size)
+    if (!hasBody) return
+    this.bodyBytes += size
     if (res.write(chunk)) return
     const wake = (): void => void this.writable.wake()
     res.on('drain', wake).on('close', wake)
@@ -131,12 +135,13 @@ class Visit implements BodySource, ResponseSink {
   }
 
   afterwards(work: Operation<unknown> | PromiseLike<unknown>): void {
-    this.kernel.spawn(this.runAfterwards(work), { name: 'afterwards' })
+    // Here and not in the task, which begins later: a promise that has nobody to tell ends the process.
+    this.kernel.spawn(this.runAfterwards(finish(work)), { name: 'afterwards' })
   }
 
-  private *runAfterwards(work: Operation<unknown> | PromiseLike<unknown>): Coroutine<void> {
+  private *runAfterwards(work: Operation<unknown>): Coroutine<void> {
     try {
-      yield* finish(work)
+      yield* work
     } catch (error) {
       this.report(error, 0)
     }
@@ -144,9 +149,11 @@ class Visit implements BodySource, ResponseSink {
 
   *sendInterim(response: Response, status: InterimStatus, fields: ResponseFields): Coroutine<void> {
     response.mustBeOpen()
+    // Somebody else has answered meanwhile, such as a middleware that keeps a time.
+    if (this.res.headersSent) throw new GyreError('GYRE_RESPONSE_STARTED')
     if (this.req.httpVersionMinor === 0) return
     if (status !== 103) return this.res.writeProcessing()
-    const hints: Record<string, string[]> = {}
+    const hints = Object.create(null) as Record<string, string[]>
     for (const [name, value] of fields) (hints[name.toLowerCase()] ??= []).push(value)
     this.res.writeEarlyHints(hints)
   }
@@ -181,14 +188,39 @@ class Visit implements BodySource, ResponseSink {
     return request
   }
 
-  private begin(response: Response): void {
-    const { res } = this
-    if (res.headersSent) return
+  /**
+   * Writes the head, if it was not written yet, as our own server would: what that refuses is refused.
+   *
+   * @param length - of the body, where it is known
+   * @param next - how many bytes of the body come next
+   * @throws GyreError `GYRE_BAD_STATUS`, `GYRE_BAD_HEADER`, `GYRE_LENGTH_MISMATCH`; `GYRE_RESPONSE_ENDED` where somebody else
+   *   has answered
+   */
+  private begin(response: Response, length: number | undefined, next: number): PlannedHead {
+    const { res, req } = this
+    if (res.writableEnded || (res.headersSent && this.sent === null)) throw new GyreError('GYRE_RESPONSE_ENDED')
+    const { status, reason, ownHeaders, contentType } = response
+    const planned = (this.sent ??= responseHead({
+      method: req.method ?? 'GET',
+      minor: req.httpVersionMinor === 0 ? 0 : 1,
+      status,
+      reason,
+      fields: ownHeaders,
+      contentType,
+      length,
+      keepAlive: true,
+      date: '',
+    }))
+    if (planned.hasBody && planned.length !== undefined && this.bodyBytes + next > planned.length)
+      throw new GyreError('GYRE_LENGTH_MISMATCH', `Content-Length is ${planned.length}, and the body is longer`)
+    if (res.headersSent) return planned
     response.stage = 'started'
-    const { ownHeaders, contentType, reason } = response
-    if (contentType !== '' && ownHeaders?.has('content-type') !== true) res.setHeader('Content-Type', contentType)
+    if (contentType !== '' && planned.framing !== 'none' && ownHeaders?.has('content-type') !== true)
+      res.setHeader('Content-Type', contentType)
     const lines = new Map<string, { name: string; values: string[] }>()
     for (const [name, value] of ownHeaders ?? []) {
+      // How the body is framed, the plan says; on 304 the length is that of what is not sent.
+      if (sameName(name, 'content-length') && status !== NOT_MODIFIED) continue
       const line = lines.get(name.toLowerCase())
       if (line === undefined) lines.set(name.toLowerCase(), { name, values: [value] })
       else line.values.push(value)
@@ -196,20 +228,26 @@ class Visit implements BodySource, ResponseSink {
     // Not by `writeHead`, which keeps one line of each name where fields were set before, by Express for one.
     for (const { name, values } of lines.values())
       res.setHeader(name, values.length > 1 ? values : (values[0] as string))
-    if (reason === undefined) res.writeHead(response.status)
-    else res.writeHead(response.status, reason)
+    if (planned.framing === 'length') res.setHeader('Content-Length', String(planned.length))
+    if (reason === undefined) res.writeHead(status)
+    else res.writeHead(status, reason)
+    return planned
   }
 
   private end(response: Response): void {
     const { res } = this
-    const { payload, ownTrailers, status } = response
-    // RFC 9110 section 8.6: not with 204, and with 304 it would be that of what is not sent.
-    const isCounted = ownTrailers === null && status !== NO_CONTENT && status !== NOT_MODIFIED
-    if (!res.headersSent && isCounted && response.ownHeaders?.has('content-length') !== true)
-      response.headers.set('Content-Length', String(Buffer.byteLength(payload)))
-    this.begin(response)
+    // Somebody else has answered, and this comes too late.
+    if (res.writableEnded) return
+    const { payload, ownTrailers } = response
+    const size = Buffer.byteLength(payload)
+    const { hasBody, length } = this.begin(response, ownTrailers === null ? size : undefined, size)
+    if (hasBody && length !== undefined && this.bodyBytes + size < length)
+      throw new GyreError(
+        'GYRE_LENGTH_MISMATCH',
+        `Content-Length is ${length}, and the body has ${this.bodyBytes + size} bytes`,
+      )
     if (ownTrailers !== null) res.addTrailers([...ownTrailers])
-    res.end(payload)
+    res.end(hasBody ? payload : '')
   }
 
   private report(error: unknown, status: number): void {
@@ -224,9 +262,11 @@ class Visit implements BodySource, ResponseSink {
     const { res } = this
     const status = error instanceof GyreError ? error.status : statusOf(error)
     if (status >= SERVER_ERROR) this.report(error, status)
+    // Of what somebody else has answered nothing is to be lost.
+    if (res.writableEnded) return
     if (res.headersSent || status === 0) return void res.destroy()
     const detail = status < SERVER_ERROR && isExposed(error) ? `: ${describeError(error)}` : ''
-    res.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8' })
+    res.writeHead(status, reasonOf(status), { 'Content-Type': 'text/plain; charset=utf-8' })
     res.end(`${status} ${reasonOf(status)}${detail}\n`)
   }
 }

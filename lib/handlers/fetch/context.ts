@@ -42,11 +42,11 @@ export class FetchContext {
   /**
    * Work that goes on behind the answer; `server.close()` waits for it.
    *
-   * @param work - a promise of its end
+   * @param work - a promise of its end; anything else has ended already
    * @see https://w3c.github.io/ServiceWorker/#extendableevent
    */
-  waitUntil(work: PromiseLike<unknown>): void {
-    this.request.afterwards(work)
+  waitUntil(work: unknown): void {
+    this.request.afterwards(Promise.resolve(work))
   }
 
   /** For code that was written for Workers: nothing is configured from outside. */

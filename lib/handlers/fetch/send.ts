@@ -4,7 +4,7 @@
 import { GyreError } from '../../base/index.ts'
 import { waitPromise } from '../../kernel/index.ts'
 import type { Coroutine } from '../../kernel/index.ts'
-import type { Payload, Request, Response as GyreResponse } from '../../server/index.ts'
+import type { Request, Response as GyreResponse } from '../../server/index.ts'
 import type { HeadersGiven, LightResponse } from './response.ts'
 import { begin, readOn } from './streams.ts'
 
@@ -39,16 +39,17 @@ export function* sendNative(reply: Response, request: Request, response: GyreRes
 }
 
 function startHead(
-  reply: Pick<Response, 'status' | 'statusText'>,
+  reply: { readonly status: number; readonly statusText: unknown },
   fields: HeadersGiven | undefined,
   response: GyreResponse,
 ): void {
   response.status = reply.status
-  if (reply.statusText !== '') response.reason = reply.statusText
+  // Both are text from here on: what is checked must be what is sent, whatever an application's object says the second time.
+  if (reply.statusText !== '') response.reason = String(reply.statusText)
   if (fields === undefined) return
   for (const [name, value] of Symbol.iterator in fields ? fields : Object.entries(fields)) {
     // Alone, it leaves the answer on the short way.
-    if (/^content-type$/i.test(name)) response.contentType = value as Payload as string
+    if (/^content-type$/i.test(name)) response.contentType = String(value)
     // An answer of another server that is passed on has fields that were about that connection (RFC 9110 section 7.6.1).
     else if (!/^(?:transfer-encoding|keep-alive|te|trailer|upgrade|proxy-connection)$/i.test(name))
       response.headers.append(name, value as string)
