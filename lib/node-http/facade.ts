@@ -136,7 +136,8 @@ export class Facade implements Owner {
 
   /** A connection that Node has accepted, or that somebody hands over. */
   private serve(socket: Duplex): void {
-    if (socket instanceof NodeSocket) return
+    // Of one that is destroyed nothing more is heard, not even its end; and Node counts it no longer.
+    if (socket instanceof NodeSocket || socket.destroyed) return
     const hidden = this.server as unknown as Hidden
     const accepted = socket as Duplex & { _server?: unknown }
     if (accepted._server === this.server) {

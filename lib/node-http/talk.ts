@@ -292,6 +292,10 @@ export class Talk extends Line implements Companion {
     const { server } = this.audience
     req.upgrade = true
     if (req.method === 'CONNECT' && server.listenerCount('connect') === 0) return this.destroy(null)
+    // What is written to the socket itself must not overtake the answers before it, or lose them.
+    this.output.flush()
+    while (this.output.waiting && !this.closed) yield* park(this.spot)
+    if (this.closed) throw new GyreError('GYRE_STREAM_CLOSED', 'the socket was destroyed')
     this.left = true
     this.socket.removeListener('error', onSocketError)
     yield* leaveHttp(server, req, this.socket, takeover)

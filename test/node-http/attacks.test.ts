@@ -2,6 +2,7 @@
  * Clients that mean harm, and applications that do not behave: no connection is held for ever, no answer is taken for
  * another, and no error of one request becomes the answer of the next.
  */
+import { PassThrough } from 'node:stream'
 import { describe, expect, test } from 'vitest'
 import { IncomingMessage, ServerResponse } from 'node:http'
 import { eventually } from '../support/serve.ts'
@@ -176,5 +177,30 @@ describe('prototypes that an application gives', () => {
       res.end()
     }, 20)
     expect(new Set(seen)).toEqual(new Set(['/']))
+  })
+})
+
+describe('connections that leave, or have left', () => {
+  test('an upgrade behind other requests loses none of their answers', async () => {
+    const { server, connect } = await serve((req, res) => res.end(`answer ${req.url}`))
+    server.on('upgrade', (_req, socket) => socket.end('HTTP/1.1 101 Switching Protocols\r\n\r\n'))
+    const client = await connect()
+    client.send(`${GET}${GET}GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n`)
+    await eventually(() => client.ended)
+    expect(client.text.match(/HTTP\/1\.1 \d+|answer/g)).toEqual([
+      'HTTP/1.1 200',
+      'answer',
+      'HTTP/1.1 200',
+      'answer',
+      'HTTP/1.1 101',
+    ])
+  })
+
+  test('a socket that is destroyed when it is handed over is no connection', async () => {
+    const { server } = await serve()
+    const gone = new PassThrough().destroy()
+    server.emit('connection', gone)
+    await new Promise((resolve) => server.close(resolve))
+    expect(server.statistics().connections).toBe(0)
   })
 })
