@@ -11,7 +11,7 @@ import type { ByteStream } from '../io/index.ts'
 import { Spot, park } from '../kernel/index.ts'
 import type { Coroutine } from '../kernel/index.ts'
 import type { Takeover } from '../server/index.ts'
-import { guard } from './hidden.ts'
+import { throwLater } from './hidden.ts'
 import type { HiddenRequest } from './hidden.ts'
 import type { NodeSocket } from './socket.ts'
 
@@ -32,7 +32,13 @@ export function* leaveHttp(server: Server, req: HiddenRequest, face: NodeSocket,
   if (duration > 0 && socket instanceof Socket) socket.setTimeout(duration)
   const gone = new Spot('the end of a connection that has left HTTP')
   try {
-    guard(() => server.emit(isTunnel ? 'connect' : 'upgrade', req, socket, Buffer.concat([read ?? NOTHING, rest])))
+    try {
+      server.emit(isTunnel ? 'connect' : 'upgrade', req, socket, Buffer.concat([read ?? NOTHING, rest]))
+    } catch (error) {
+      throwLater(error)
+      // Nobody has it now, so nobody else would close it.
+      socket.destroy()
+    }
     // Behind the call: who gets the socket finds no listeners on it.
     socket.once('close', () => gone.wake())
     if (!socket.closed) yield* park(gone)

@@ -96,11 +96,15 @@ export function settleRequest(req: HiddenRequest, bodyOpen: boolean): void {
   state['closeEmitted'] = true
 }
 
+/** Scheme and authority of an absolute target. */
+const ORIGIN = /^[^:]*:\/\/[^/?]*/
+
 /** Below a mount the path begins anew, as it does for what is mounted within Express or connect. */
 function relocate(req: HiddenRequest, mountPath: string): void {
   const { url = '' } = req
-  const at = url.indexOf(mountPath)
-  const rest = url.slice(at + mountPath.length)
+  // In an absolute target the host may have the same letters (RFC 9112 section 3.2.2).
+  const origin = url.startsWith('/') ? 0 : (ORIGIN.exec(url)?.[0].length ?? 0)
+  const rest = url.slice(origin + mountPath.length)
   req.originalUrl = url
   req.baseUrl = mountPath
   req.url = rest.startsWith('/') ? rest : `/${rest}`

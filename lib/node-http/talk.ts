@@ -100,6 +100,11 @@ export class Talk extends Line implements Companion {
     } catch (error) {
       // On a mount it is the answer of the handler; the response is cut off from the connection.
       if (!audience.ownsConnections) {
+        // An answer that was whole by then is not taken back, and neither are those before it.
+        if (this.isWhole(res)) {
+          this.output.flush()
+          takeover.tell(res.statusCode)
+        }
         this.detach(res)
         throw error
       }

@@ -25,6 +25,55 @@ describe('fromNode', () => {
     expect((await ask(port, { path: '/app?b' })).text).toBe('["/?b","/app?b","/app"]')
   })
 
+  test.each([
+    ['http://app/app/x', '/x'],
+    ['http://appadmin/app/x', '/x'],
+    ['http://app.example:81/app?app', '/?app'],
+  ])('behind %s sees %s: the mount is not looked for in the host', async (target, url) => {
+    const app = fromNode((req, res) => res.end(req.url))
+    const { exchange } = await serve(mount({ '/': app, '/app': app }))
+    const host = new URL(target).host
+    expect(await exchange(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`)).toMatchObject([
+      { status: 200, body: url },
+    ])
+  })
+
+  test('that throws behind a whole answer spoils neither that nor those before it', async () => {
+    const { exchange, events } = await serve(
+      fromNode((req, res) => {
+        res.end(`answer ${req.url}`)
+        if (req.url === '/2') throw new Error('too late')
+      }),
+    )
+    const ask = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`
+    expect(await exchange(ask('/1') + ask('/2') + ask('/3'))).toMatchObject([
+      { body: 'answer /1' },
+      { body: 'answer /2' },
+    ])
+    expect(events).toMatchObject([{ code: 'GYRE_HANDLER_FAILED' }])
+  })
+
+  test('whose listener of upgrade throws leaves no connection behind', async () => {
+    const listeners = process.listeners('uncaughtException')
+    const uncaught: string[] = []
+    process.removeAllListeners('uncaughtException')
+    process.on('uncaughtException', (error) => void uncaught.push(error.message))
+    try {
+      const app = new NodeServer().on('upgrade', () => {
+        throw new Error('in upgrade')
+      })
+      const { connect, server } = await serve(fromNode(app))
+      const client = await connect({ allowHalfOpen: true })
+      client.send('GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n')
+      await client.end()
+      await eventually(() => server.statistics().connections === 0)
+      expect(uncaught).toEqual(['in upgrade'])
+    } finally {
+      process.removeAllListeners('uncaughtException')
+      for (const listener of listeners) process.on('uncaughtException', listener)
+    }
+  })
+
   test('two of them share a connection', async () => {
     const { connect } = await serve(
       mount({
