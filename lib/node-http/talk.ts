@@ -12,6 +12,7 @@ import { END, WOULD_WAIT } from '../io/index.ts'
 import { giveWay, park } from '../kernel/index.ts'
 import type { Coroutine } from '../kernel/index.ts'
 import { input } from '../protocol/index.ts'
+import { moveOnAfter } from '../sync/index.ts'
 import type { Companion, Handler, Refused, Request, Takeover } from '../server/index.ts'
 import { requestStart, responseFinish } from './channels.ts'
 import { answerTo, clientErrorOf } from './error-codes.ts'
@@ -151,7 +152,8 @@ export class Talk extends Line implements Companion {
         // Behind the last answer nothing is waited for: who reads is brought what has come, and the connection ends.
         const isOver = this.res === null && this.last && !this.output.waiting
         if (isOver && (!this.wanted || this.req?._dumped !== false)) break
-        if (!this.bodyOpen || !this.wanted) yield* park(this.spot)
+        if (!this.bodyOpen) yield* park(this.spot)
+        else if (!this.wanted) yield* this.waitForReader(takeover)
         else if (!(yield* this.pump(takeover, isOver))) break
       }
       this.finish(takeover)
@@ -159,6 +161,19 @@ export class Talk extends Line implements Companion {
       yield* this.broken(error)
       throw error
     }
+  }
+
+  /** Nobody reads the body: as in Node that may last as long as a client may take, and is held against the request. */
+  private *waitForReader({ body }: Takeover): Coroutine<void> {
+    const { requestTimeout } = this.audience.server
+    if (body === null || requestTimeout <= 0) return yield* park(this.spot)
+    if (yield* moveOnAfter(requestTimeout, this.parked())) return
+    throw (body.brokenBy = new GyreError('GYRE_BODY_TIMEOUT'))
+  }
+
+  private *parked(): Coroutine<true> {
+    yield* park(this.spot)
+    return true
   }
 
   /** What came behind the request, and is none, is told at once, because nothing that comes later can mend it. */

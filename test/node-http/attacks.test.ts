@@ -137,6 +137,40 @@ describe('a body that is none', () => {
   })
 })
 
+describe('a body that nobody reads to its end', () => {
+  test.each([false, true])('holds its connection no longer than requestTimeout; answered: %s', async (answered) => {
+    const { server, connect } = await serve((req, res) => {
+      req.on('error', () => undefined)
+      req.once('data', () => {
+        req.pause()
+        if (answered) res.end('enough')
+      })
+    })
+    server.requestTimeout = server.headersTimeout = 200
+    const client = await connect({ allowHalfOpen: true })
+    client.send(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 900000\r\n\r\n${'a'.repeat(300_000)}`)
+    await eventually(() => client.ended)
+    expect(client.text).toContain(answered ? 'enough' : '408 Request Timeout')
+    await eventually(() => server.statistics().connections === 0)
+  })
+
+  test('may wait for its reader meanwhile', async () => {
+    const { server, connect } = await serve((req, res) => {
+      let size = 0
+      req.on('data', (piece: Buffer) => {
+        size += piece.length
+        req.pause()
+        setTimeout(() => req.resume(), 20)
+      })
+      req.on('end', () => res.end(`read ${size}`))
+    })
+    server.requestTimeout = server.headersTimeout = 1000
+    const client = await connect()
+    client.send(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n${'a'.repeat(300_000)}`)
+    await eventually(() => client.text.includes('read 300000'))
+  })
+})
+
 test('a maxHeaderSize of 0 is none, as for Node', async () => {
   const { connect } = await serve((_, res) => res.end('x'), { maxHeaderSize: 0 })
   const client = await connect()
