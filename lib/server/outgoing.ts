@@ -94,8 +94,8 @@ export class Outgoing {
     if (response.contentType === '') return false
     if (!(status >= LOWEST_STATUS && status <= HIGHEST_STATUS && Number.isInteger(status))) return false
     if (isBodiless(status) || !isAscii(payload)) return false
-    const text = plainHead(status, response.contentType, length, port.server.dateLine()) + payload
-    if (!port.outlet.tryText(text)) return false
+    const head = plainHead(status, response.contentType, length, port.server.dateLine())
+    if (!port.outlet.tryWhole(head, payload)) return false
     this.onHead?.()
     this.status = status
     this.bodyBytes = length

@@ -106,9 +106,21 @@ function checkStatus(status: number): void {
  * ```
  */
 export function plainHead(status: number, contentType: string, length: number, date: string): string {
+  const last = lastPlain
+  if (length === last.length && status === last.status && contentType === last.contentType && date === last.date)
+    return last.text
   const type = checkedText('Content-Type', contentType)
-  return `${statusLine(status, undefined)}${date}Content-Type: ${type}\r\nContent-Length: ${length}\r\n\r\n`
+  const text = `${statusLine(status, undefined)}${date}Content-Type: ${type}\r\nContent-Length: ${length}\r\n\r\n`
+  last.status = status
+  last.contentType = contentType
+  last.length = length
+  last.date = date
+  last.text = text
+  return text
 }
+
+/** Of answers that come one after another many have the same head: those of one page, above all. */
+const lastPlain = { status: 0, contentType: '', length: 0, date: '', text: '' }
 
 /**
  * Whether a status has no body by definition (RFC 9110 section 6.4.1), so that `plainHead` will not do.
