@@ -13,6 +13,7 @@ import { DuplexStream, adoptListener, chooseIo, homeKernel } from '../io/index.t
 import type { Listener } from '../io/index.ts'
 import { Server as GyreServer } from '../server/index.ts'
 import type { ServerOptions as GyreOptions } from '../server/index.ts'
+import { interceptAccepted, isAccepted } from './accepted.ts'
 import { Dialect } from './dialect.ts'
 import type { Owner } from './dialect.ts'
 import { NodeServer, guard } from './hidden.ts'
@@ -50,6 +51,9 @@ export class Facade implements Owner {
   private readonly talks = new Set<Line>()
   /** True from `close` until it listens again. */
   closing = false
+  /** Whether the connection that is being taken in was told of already, by whoever hands it over. */
+  private announced = false
+  private intercepts = false
 
   constructor(server: NodeServer, options: ServerOptions | null) {
     this.server = server
@@ -101,7 +105,7 @@ export class Facade implements Owner {
     if (most !== undefined && most > 0 && hidden._connections >= most) return this.drop(talk)
     this.talks.add(talk)
     hidden._connections++
-    guard(() => this.server.emit('connection', talk.socket))
+    if (!this.announced) guard(() => this.server.emit('connection', talk.socket))
   }
 
   /** There are as many as there may be, by Node's own count. */
@@ -139,16 +143,24 @@ export class Facade implements Owner {
     // Of one that is destroyed nothing more is heard, not even its end; and Node counts it no longer.
     if (socket instanceof NodeSocket || socket.destroyed) return
     const hidden = this.server as unknown as Hidden
-    const accepted = socket as Duplex & { _server?: unknown }
-    if (accepted._server === this.server) {
+    const accepted = isAccepted(socket, this.server)
+    if (accepted) {
       // Node has counted what it has accepted, and would count it out again; that is ours to do.
       hidden._connections--
-      accepted._server = null
+      ;(socket as Duplex & { _server?: unknown })._server = null
     }
     const stream = new DuplexStream(socket)
     // What was put back into the socket before may never be told of.
     stream.readable.signal()
+    this.announced = !accepted
     this.gyre.serve(stream)
+    this.announced = false
+  }
+
+  private intercept(): void {
+    if (this.intercepts) return
+    this.intercepts = true
+    interceptAccepted(this.server, (socket) => this.serve(socket))
   }
 
   /** Takes the listening socket out of Node's hands. */
@@ -160,8 +172,8 @@ export class Facade implements Owner {
     const address = server.address()
     const isTcp = address !== null && typeof address === 'object'
     // A worker of a cluster gets its connections, or its socket, from the primary, which wants to hear of its end.
-    if (cluster.isWorker || handle?.fd === undefined || handle.fd < 0 || !isTcp) return
-    if (chooseIo(undefined).kind !== 'epoll') return
+    const isOurs = !cluster.isWorker && isTcp && chooseIo(undefined).kind === 'epoll'
+    if (!isOurs || handle?.fd === undefined || handle.fd < 0) return this.intercept()
     const listener = adoptListener(homeKernel(), handle.fd, SIZES.backlog)
     this.gyre.takeFrom(listener)
     const ours = new ListeningHandle(listener, address)

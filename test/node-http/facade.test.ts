@@ -5,7 +5,10 @@ import { EventEmitter, once } from 'node:events'
 import { Agent, IncomingMessage, Server as NodeServer, ServerResponse } from 'node:http'
 import { Server as NetServer, Socket } from 'node:net'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { mkdtemp, rm } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { describe, expect, test } from 'vitest'
@@ -69,6 +72,28 @@ describe('the server', () => {
     expect({ requests, ok: outcomes.ok }).toEqual({ requests: 1, ok: 1 })
     expect(io.kind).toBe(process.env['GYRE_IO'] ?? 'epoll')
   })
+
+  test.each(['a port', 'a path'])(
+    'tells of each connection once, as the socket that requests show, on %s',
+    async (where) => {
+      const folder = await mkdtemp(join(tmpdir(), 'gyre-node-http-'))
+      const seen: unknown[] = []
+      const server = createServer((req, res) => {
+        seen.push('request', seen.includes(req.socket))
+        res.end('x')
+      })
+      server.on('connection', (socket) => seen.push(socket))
+      const path = join(folder, 'socket')
+      await once(where === 'a path' ? server.listen(path) : server.listen(0, '127.0.0.1'), 'listening')
+      const { port = 0 } = server.address() as Partial<AddressInfo>
+      await ask(port, where === 'a path' ? { socketPath: path } : {})
+      expect(seen.slice(1)).toEqual(['request', true])
+      const closed = once(server, 'close')
+      server.close()
+      await closed
+      await rm(folder, { recursive: true })
+    },
+  )
 
   test('writes access records and keeps limits of Gyre’s, as the option gyre says', async () => {
     const records: unknown[] = []
