@@ -46,6 +46,8 @@ export abstract class Line implements OutputPort {
   /** True where it is destroyed as soon as all is sent. */
   private soon = false
   private error: Error | null = null
+  /** Whether 'clientError' was emitted. */
+  private told = false
 
   constructor(audience: Audience, port: Companioned) {
     this.audience = audience
@@ -142,7 +144,7 @@ export abstract class Line implements OutputPort {
 
   private shutdown(): void {
     this.port.stream.shutdown()
-    process.nextTick(() => this.socket.emit('finish'))
+    process.nextTick(emitFinish, this.socket)
   }
 
   protected wake(): void {
@@ -156,6 +158,7 @@ export abstract class Line implements OutputPort {
 
   /** @returns whether somebody has heard of it, who then is to end the connection */
   protected tellServer(error: Error): boolean {
+    this.told = true
     try {
       return this.audience.server.emit('clientError', error, this.socket)
     } catch (thrown) {
@@ -184,11 +187,24 @@ export abstract class Line implements OutputPort {
     const { req, res, socket, error, audience } = this
     audience.left(this)
     if (this.left) return
+    if (error !== null) {
+      // As in Node, also of an error that the application has destroyed the socket with.
+      if (!this.told) this.tellServer(error)
+      emitError(socket, error)
+    } else if (this.port.stream.peerEnded) this.emitEnds()
     if (res !== null && req !== null) req.destroy(aborted())
     for (const state of [socket._writableState, socket._readableState]) state.closed = true
     if (res !== null) emitClose(res)
-    if (error !== null) emitError(socket, error)
     socket.emit('close', error !== null)
+  }
+
+  /** The client has ended its side, and ours has followed. */
+  private emitEnds(): void {
+    const { socket, output } = this
+    const state = socket._readableState
+    state.ended = state.endEmitted = true
+    socket.emit('end')
+    if (!output.waiting) emitFinish(socket)
   }
 
   private timedOut(): void {
@@ -212,6 +228,13 @@ export abstract class Line implements OutputPort {
       this.onStream = false
     }
   }
+}
+
+function emitFinish(socket: NodeSocket): void {
+  const state = socket._writableState
+  if (state.finished) return
+  state.ended = state.finished = true
+  socket.emit('finish')
 }
 
 function emitError(socket: NodeSocket, error: Error): void {

@@ -270,6 +270,7 @@ export class NodeSocket extends EventEmitter {
   }
 
   setTimeout(duration: number, listener?: () => void): this {
+    mustBeDuration(duration)
     this.line.idle.set(duration)
     if (listener !== undefined) {
       if (duration === 0) this.removeListener('timeout', listener)
@@ -325,6 +326,14 @@ for (const name of ['on', 'addListener', 'once', 'removeListener', 'off', 'prepe
 
 /** How much is held of a body that nobody reads, and of an answer that a client does not take. */
 export const HIGH_WATER: number = SIZES.bodyChunk / 4
+
+/** @throws TypeError RangeError as Node's sockets do: a time that is none would hold for ever, without a word */
+function mustBeDuration(duration: unknown): void {
+  if (typeof duration !== 'number')
+    throw Object.assign(new TypeError('The "msecs" argument must be of type number'), { code: 'ERR_INVALID_ARG_TYPE' })
+  if (!(duration >= 0 && duration < Infinity))
+    throw Object.assign(new RangeError(`"msecs" is out of range: ${duration}`), { code: 'ERR_OUT_OF_RANGE' })
+}
 
 function addressOf({ address, family }: Endpoint): string | undefined {
   return family === 'unix' ? undefined : address
