@@ -2,6 +2,7 @@
  * The socket's side of a conversation: bytes that go out, waiting for the client, and how it all ends. What a
  * request is, it does not know; only whose turn it is.
  */
+import { types } from 'node:util'
 import { Spot } from '../kernel/index.ts'
 import type { Coroutine, Operation } from '../kernel/index.ts'
 import type { Companioned, Takeover } from '../server/index.ts'
@@ -14,6 +15,7 @@ import { Output } from './output.ts'
 import type { Encoding, OutputPort, WriteCallback } from './output.ts'
 import { NodeSocket } from './socket.ts'
 
+const { isUint8Array } = types
 const OK = 200
 
 export abstract class Line implements OutputPort {
@@ -64,6 +66,7 @@ export abstract class Line implements OutputPort {
   }
 
   write(data: string | Uint8Array, encoding: Encoding, callback: WriteCallback | undefined): boolean {
+    if (typeof data !== 'string' && !isUint8Array(data)) throw notWritable(data)
     if (this.closed || this.ending) {
       const error = Object.assign(new Error('Cannot call write after a stream was destroyed'), {
         code: 'ERR_STREAM_DESTROYED',
@@ -235,6 +238,17 @@ function emitFinish(socket: NodeSocket): void {
   if (state.finished) return
   state.ended = state.finished = true
   socket.emit('finish')
+}
+
+/** What Node says of it. Taken, it would have no length, and all that was gathered before would be lost. */
+function notWritable(data: unknown): TypeError {
+  const isNull = data === null
+  return Object.assign(
+    new TypeError(
+      isNull ? 'May not write null values to stream' : 'Only a string, a Buffer or a Uint8Array can be written',
+    ),
+    { code: isNull ? 'ERR_STREAM_NULL_VALUES' : 'ERR_INVALID_ARG_TYPE' },
+  )
 }
 
 function emitError(socket: NodeSocket, error: Error): void {

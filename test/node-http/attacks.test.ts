@@ -238,3 +238,22 @@ describe('connections that leave, or have left', () => {
     expect(server.statistics().connections).toBe(0)
   })
 })
+
+test('what is neither text nor bytes is not written to the socket', async () => {
+  const codes: unknown[] = []
+  const { connect } = await serve((req, res) => {
+    for (const wrong of [undefined, null, 5, {}, [], new ArrayBuffer(2)])
+      try {
+        req.socket.write(wrong as never)
+      } catch (error) {
+        codes.push((error as NodeJS.ErrnoException).code)
+      }
+    res.end('fine')
+  })
+  const client = await connect()
+  client.send(GET + GET)
+  await eventually(() => client.text.match(/fine/g)?.length === 2)
+  const wrongType = 'ERR_INVALID_ARG_TYPE'
+  const expected = [wrongType, 'ERR_STREAM_NULL_VALUES', wrongType, wrongType, wrongType, wrongType]
+  expect(codes).toEqual([...expected, ...expected])
+})
