@@ -131,6 +131,33 @@ describe('toFetch', () => {
     await eventually(() => cleaned, 'the cleanup')
   })
 
+  test.each([
+    ['Content-Length', '9'],
+    ['Transfer-Encoding', 'chunked'],
+  ])('an answer framed by its handler as our server would not send it is none: %s', async (name, value) => {
+    const app = toFetch((_request, response) => {
+      response.headers.set(name, value)
+      response.text('abc')
+    })
+    const response = await app(new Request('http://a'))
+    expect([response.status, response.headers.has(name)]).toEqual([500, false])
+  })
+
+  test('a body that the handler has not read to its end is cancelled', async () => {
+    let cancelled = false
+    const body = new ReadableStream({
+      pull: (controller) => controller.enqueue(new Uint8Array(9)),
+      cancel: () => void (cancelled = true),
+    })
+    const app = toFetch(function* (request, response) {
+      yield* request.read()
+      response.text('enough')
+    })
+    const init = { method: 'POST', body, duplex: 'half' }
+    expect(await (await app(new Request('http://a', init as RequestInit))).text()).toBe('enough')
+    await eventually(() => cancelled)
+  })
+
   test('there is no upgrade', async () => {
     const app = toFetch(function* (_request, response) {
       yield* response.upgrade('echo')

@@ -5,7 +5,7 @@ import { GyreError, statusOf } from '../../base/index.ts'
 import type { ByteStream } from '../../io/index.ts'
 import { currentTask, giveWay, waitPromise } from '../../kernel/index.ts'
 import type { Coroutine, Kernel, Operation, Scope } from '../../kernel/index.ts'
-import { RequestFields } from '../../protocol/index.ts'
+import { RequestFields, responseHead } from '../../protocol/index.ts'
 import { Request as GyreRequest, Response as GyreResponse, errorText, finish } from '../../server/index.ts'
 import type { BodySource, Handler, Payload, RequestDoor, ResponseSink } from '../../server/index.ts'
 import { AsyncResult, withSignal } from '../../sync/index.ts'
@@ -54,6 +54,9 @@ export class WebExchange implements BodySource, ResponseSink, RequestDoor {
       yield* this.finish()
     } catch (error) {
       this.failed(error)
+    } finally {
+      // What nobody has read by now nobody will: whoever sends it is told.
+      this.reader?.cancel('the handler has ended').catch(() => undefined)
     }
   }
 
@@ -104,7 +107,7 @@ export class WebExchange implements BodySource, ResponseSink, RequestDoor {
     const { payload } = response
     response.stage = 'ended'
     if (this.isBodiless) return this.answerBodiless(response)
-    if (writer === null) return this.answer.set(new Response(bodyOf(payload), this.init()))
+    if (writer === null) return this.answer.set(new Response(bodyOf(payload), this.init(Buffer.byteLength(payload))))
     if (payload.length > 0) yield* this.write(writer, payload)
     yield* waitPromise(writer.close())
   }
@@ -117,7 +120,7 @@ export class WebExchange implements BodySource, ResponseSink, RequestDoor {
   private answerBodiless(response: GyreResponse): void {
     if (this.answer.ready) return
     if (response.stage !== 'ended') response.stage = 'started'
-    this.answer.set(new Response(null, this.init()))
+    this.answer.set(new Response(null, this.init(undefined)))
   }
 
   private begin(response: GyreResponse): WritableStreamDefaultWriter<Uint8Array> {
@@ -126,7 +129,7 @@ export class WebExchange implements BodySource, ResponseSink, RequestDoor {
     const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>(undefined, undefined, {
       highWaterMark: 0,
     })
-    this.answer.set(new Response(readable, this.init()))
+    this.answer.set(new Response(readable, this.init(undefined)))
     const writer = writable.getWriter()
     writer.closed.catch((error: unknown) => {
       this.request.breakOff()
@@ -143,8 +146,21 @@ export class WebExchange implements BodySource, ResponseSink, RequestDoor {
     }
   }
 
-  private init(): ResponseInit {
+  /** @param length - of the body, where it is known @throws GyreError for what our own server would not send */
+  private init(length: number | undefined): ResponseInit {
     const { status, reason, contentType, ownHeaders } = this.response
+    const { method } = this.from
+    responseHead({
+      method,
+      minor: 1,
+      status,
+      reason,
+      fields: ownHeaders,
+      contentType,
+      length,
+      keepAlive: true,
+      date: '',
+    })
     const headers = new Headers()
     for (const [name, value] of ownHeaders ?? []) headers.append(name, value)
     if (contentType !== '' && !headers.has('content-type')) headers.set('content-type', contentType)
