@@ -86,7 +86,10 @@ export class Facade implements Owner {
       headTime: () => Math.min(unlessZero(server.headersTimeout), unlessZero(server.requestTimeout)),
       bodyIdleTime: () => unlessZero(server.requestTimeout),
       keepAliveTime: () =>
-        server.keepAliveTimeout > 0 ? server.keepAliveTimeout + SIZES.second : unlessZero(server.timeout),
+        server.keepAliveTimeout > 0
+          ? // Whoever listens for 'timeout' is told first.
+            server.keepAliveTimeout + SIZES.second * (server.listenerCount('timeout') > 0 ? 2 : 1)
+          : unlessZero(server.timeout),
       requestsPerConnection: () => Infinity,
       drainBytes: () => Infinity,
       anyExpectation: () => true,

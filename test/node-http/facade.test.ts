@@ -350,7 +350,12 @@ describe('times', () => {
   test.each([false, true])('keepAliveTimeout is told, and kept; somebody listens: %s', async (isHeard) => {
     const { connect, server } = await serve((_, res) => res.end(), { keepAliveTimeout: 1000 })
     server.keepAliveTimeout = 1
-    if (isHeard) server.on('timeout', (socket: Socket) => socket.destroy())
+    let told = false
+    if (isHeard)
+      server.on('timeout', (socket: Socket) => {
+        told = true
+        socket.destroy()
+      })
     const client = await connect()
     const begun = performance.now()
     client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
@@ -358,6 +363,7 @@ describe('times', () => {
     expect(client.received.toString()).toContain('Keep-Alive: timeout=0')
     // A second later than was told, as Node does it, so that no request crosses the end.
     expect(performance.now() - begun).toBeGreaterThan(900)
+    expect(told).toBe(isHeard)
   })
 
   test('a timeout of the response is emitted there, and on the server else', async () => {
