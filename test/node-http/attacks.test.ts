@@ -100,8 +100,8 @@ describe('a listener of the response', () => {
         throw new Error(`in the ${where}`)
       }
       const { connect } = await serve((req, res) => {
-        if (req.url !== '/1') return res.end('fine')
-        if (where === 'finish') res.on('finish', fail).end('first')
+        if (req.url !== '/1') res.end('fine')
+        else if (where === 'finish') res.on('finish', fail).end('first')
         else res.end('first', fail)
       })
       const client = await connect()
