@@ -4,7 +4,7 @@
 import { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server, ServerOptions } from 'node:http'
 import type { Limits } from '../base/index.ts'
-import type { Companioned, Handler, Manners } from '../server/index.ts'
+import type { Companioned, Handler, Manners, Takeover } from '../server/index.ts'
 import { Birth } from './birth.ts'
 import type { Audience } from './messages.ts'
 import type { Line } from './line.ts'
@@ -45,12 +45,17 @@ export class Dialect implements Audience, Manners {
     this.responseOptions = { highWaterMark: this.highWaterMark, rejectNonStandardBodyWrites }
   }
 
-  /** Answers requests by the listeners of the server. */
-  readonly handler: Handler = (request, response) => {
-    const takeover = response.takeOver()
+  /** Answers requests by the listeners of the server, on a mount. */
+  readonly handler: Handler = (request, response) => this.converse(response.takeOver(), request.mountPath)
+
+  answer(takeover: Takeover): ReturnType<Handler> {
+    return this.converse(takeover, '')
+  }
+
+  private converse(takeover: Takeover, mountPath: string): ReturnType<Handler> {
     const { connection } = takeover
     const talk = connection.companion instanceof Talk ? connection.companion : this.join(connection)
-    return talk.converse(this, request, takeover)
+    return talk.converse(this, takeover, mountPath)
   }
 
   get closing(): boolean {

@@ -6,7 +6,7 @@
  * Suite: test/node-http. Page: docs/embedding.md.
  */
 export { IncomingMessage, METHODS, STATUS_CODES, ServerResponse } from 'node:http'
-export { Server, createServer } from './facade.ts'
 export type { ServerOptions } from './facade.ts'
 export { fromNode } from './from-node.ts'
+export { Server, createServer } from './server.ts'
 export { toNodeListener } from './to-node-listener.ts'

@@ -3,7 +3,6 @@
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { RequestHead } from '../protocol/index.ts'
-import type { Request } from '../server/index.ts'
 import type { Birth } from './birth.ts'
 import { shareUniqueHeaders } from './hidden.ts'
 import type { HiddenRequest, HiddenResponse } from './hidden.ts'
@@ -29,8 +28,8 @@ export interface Audience {
 export function makeRequest(
   { requests, server }: Audience,
   socket: NodeSocket,
-  { mountPath }: Request,
   head: RequestHead,
+  mountPath: string,
 ): HiddenRequest {
   const req = requests.make(socket as never) as HiddenRequest
   req.httpVersionMajor = 1

@@ -4,7 +4,7 @@
  */
 import http from 'node:http'
 import { syncBuiltinESMExports } from 'node:module'
-import { Server, createServer } from './facade.ts'
+import { Server, createServer } from './server.ts'
 
 Object.assign(http, { Server, createServer })
 syncBuiltinESMExports()

@@ -13,7 +13,7 @@ import { giveWay, park } from '../kernel/index.ts'
 import type { Coroutine } from '../kernel/index.ts'
 import { input } from '../protocol/index.ts'
 import { moveOnAfter } from '../sync/index.ts'
-import type { Companion, Handler, Refused, Request, Takeover } from '../server/index.ts'
+import type { Companion, Handler, Refused, Takeover } from '../server/index.ts'
 import { requestStart, responseFinish } from './channels.ts'
 import { answerTo, clientErrorOf } from './error-codes.ts'
 import { dispatch } from './dispatch.ts'
@@ -61,30 +61,30 @@ export class Talk extends Line implements Companion {
   }
 
   /** Leads the conversation about one request. */
-  converse(audience: Audience, request: Request, takeover: Takeover): ReturnType<Handler> {
-    // 'finish' of the last one may not have been told.
-    // What they throw is not about this request.
-    if (this.res !== null) guard(() => this.output.callNow())
-    if (this.res !== null) return this.afterLast(audience, request, takeover)
-    return this.begin(audience, request, takeover)
+  converse(audience: Audience, takeover: Takeover, mountPath: string): ReturnType<Handler> {
+    // 'finish' of the last one may not have been told. What they throw is not about this request; and where
+    // AsyncLocalStorage is in use, neither is it told in this request's context.
+    if (this.res !== null && this.port.kernel.contexts === null) guard(() => this.output.callNow())
+    if (this.res !== null) return this.afterLast(audience, takeover, mountPath)
+    return this.begin(audience, takeover, mountPath)
   }
 
-  private *afterLast(audience: Audience, request: Request, takeover: Takeover): Coroutine<void> {
+  private *afterLast(audience: Audience, takeover: Takeover, mountPath: string): Coroutine<void> {
     // It comes within this turn, unless somebody has taken our listener away: then it is over all the same.
     process.nextTick(finishUntold, this, this.res)
     while (this.res !== null) yield* giveWay()
-    const rest = this.begin(audience, request, takeover)
+    const rest = this.begin(audience, takeover, mountPath)
     if (rest !== undefined) yield* rest as Coroutine<void>
   }
 
-  private begin(audience: Audience, request: Request, takeover: Takeover): ReturnType<Handler> {
+  private begin(audience: Audience, takeover: Takeover, mountPath: string): ReturnType<Handler> {
     const { head } = takeover
     const { server } = audience
     this.audience = audience
     this.takeover = takeover
     this.socket.server = server
     if (this.rested) this.resume(server.timeout)
-    const req = (this.req = makeRequest(audience, this.socket, request, head))
+    const req = (this.req = makeRequest(audience, this.socket, head, mountPath))
     if (head.method === 'CONNECT' || (head.upgrade && server.listenerCount('upgrade') > 0))
       return this.leave(req, takeover)
     const { body } = takeover

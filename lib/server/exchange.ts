@@ -13,6 +13,7 @@ import { currentTask, headStart } from '../kernel/index.ts'
 import type { Coroutine, InnerScope, Kernel, Meter, Operation } from '../kernel/index.ts'
 import { interimHead } from '../protocol/index.ts'
 import type { RequestHead, ResponseFields } from '../protocol/index.ts'
+import type { ServerContext } from './context.ts'
 import { causeOfDrop, failureOf } from './failure.ts'
 import type { Standing } from './failure.ts'
 import { finish } from './handler.ts'
@@ -35,7 +36,8 @@ import { Takeover } from './takeover.ts'
 import type { Companioned, TakeoverPort } from './takeover.ts'
 import { headSent, requestError, requestFinish, requestStart } from './tracing.ts'
 import type { ErrorMessage, FinishMessage, RequestMessage } from './tracing.ts'
-import { streamWithRest, switchingHead } from './upgrade.ts'
+import { upgrade } from './upgrade.ts'
+import type { Upgradable } from './upgrade.ts'
 
 /** What an exchange needs of its connection. */
 export interface ExchangePort extends Companioned, RequestDoor, OutgoingPort {
@@ -54,8 +56,7 @@ export interface ExchangePort extends Companioned, RequestDoor, OutgoingPort {
 
 const CONTINUE = 100
 
-export class Exchange implements BodyPort, ResponseSink, Settlement, Standing, TakeoverPort {
-  readonly request: Request
+export class Exchange implements BodyPort, ResponseSink, Settlement, Standing, TakeoverPort, Upgradable {
   readonly head: RequestHead
   /** When it began, in milliseconds of the host's clock. */
   readonly started: number
@@ -71,7 +72,8 @@ export class Exchange implements BodyPort, ResponseSink, Settlement, Standing, T
   error: unknown = null
   failedIn: Phase | null = null
   private readonly port: ExchangePort
-  private readonly response: Response
+  private madeRequest: Request | null = null
+  private madeResponse: Response | null = null
   gone = false
   left = false
   /** True when an answer is out, from its head to its end. */
@@ -86,14 +88,23 @@ export class Exchange implements BodyPort, ResponseSink, Settlement, Standing, T
   private timed = false
 
   constructor(port: ExchangePort, head: RequestHead) {
-    const { server } = port
     this.port = port
     this.head = head
     this.started = port.kernel.time
     this.incoming = head.framing === 'none' ? null : new Incoming(this, head)
-    this.request = new Request(head, port, this.incoming ?? server.noBody, server.limit.bodyBytes)
     this.outgoing = new Outgoing(port, head, this.incoming)
-    this.response = new Response(this)
+  }
+
+  /** Made when it is asked for: a dialect that answers all requests asks for none. */
+  get request(): Request {
+    const { head, port, incoming } = this
+    const { noBody, limit } = port.server
+    return (this.madeRequest ??= new Request(head, port, incoming ?? noBody, limit.bodyBytes))
+  }
+
+  /** As the request. */
+  private get response(): Response {
+    return (this.madeResponse ??= new Response(this))
   }
 
   get kernel(): Kernel {
@@ -102,6 +113,10 @@ export class Exchange implements BodyPort, ResponseSink, Settlement, Standing, T
 
   get limit(): Limits {
     return this.port.server.limit
+  }
+
+  get server(): ServerContext {
+    return this.port.server
   }
 
   get outlet(): Outlet {
@@ -261,9 +276,9 @@ export class Exchange implements BodyPort, ResponseSink, Settlement, Standing, T
     if (outgoing.begun && !this.whole) port.stream.reset()
     // A step that took too long is told of when it is over, and so may be its request.
     if (this.limit.stallTime < Infinity) port.recent = this.request
-    this.response.stage = 'ended'
+    if (this.madeResponse !== null) this.madeResponse.stage = 'ended'
     // Of a connection that has left HTTP the end is no success of itself.
-    if (!outgoing.finished || (this.left && this.outcome !== 'ok')) this.request.breakOff()
+    if (!outgoing.finished || (this.left && this.outcome !== 'ok')) this.madeRequest?.breakOff()
     port.server.tally.end()
     port.server.settle(this)
     if (!requestFinish.hasSubscribers) return
@@ -297,7 +312,7 @@ export class Exchange implements BodyPort, ResponseSink, Settlement, Standing, T
 
   bodyCut(): void {
     // Whoever reads is told by the error, and may still answer; what else works on the request, by the signal.
-    if (!this.outgoing.finished) this.request.breakOff()
+    if (!this.outgoing.finished) this.madeRequest?.breakOff()
   }
 
   // What the response needs of it
@@ -315,24 +330,8 @@ export class Exchange implements BodyPort, ResponseSink, Settlement, Standing, T
     return this.outgoing.sendInterim(response, status, fields)
   }
 
-  *upgrade(response: Response, protocol: string): Coroutine<ByteStream> {
-    const { port, head, incoming } = this
-    response.mustBeOpen()
-    const { status, text } = switchingHead(head, protocol, response.ownHeaders, port.server.dateLine())
-    // RFC 9110 section 7.8: the request is read to its end before the protocol changes.
-    if (incoming !== null && !incoming.done && !(yield* incoming.discard(this.limit.drainBytes)))
-      throw new GyreError('GYRE_BODY_TOO_LARGE', 'the body of a request for an upgrade is larger than drainBytes')
-    yield* port.outlet.acquire()
-    try {
-      response.mustBeOpen()
-      response.stage = 'ended'
-      const rest = this.leave(status)
-      yield* port.outlet.write(text, '')
-      yield* port.outlet.flush()
-      return streamWithRest(port.stream, rest)
-    } finally {
-      port.outlet.release()
-    }
+  upgrade(response: Response, protocol: string): Coroutine<ByteStream> {
+    return upgrade(this, response, protocol)
   }
 
   takeOver(): Takeover {
@@ -364,6 +363,7 @@ export class Exchange implements BodyPort, ResponseSink, Settlement, Standing, T
     if (port.stream.peerEnded) port.hungUp(false)
     const { handlerTime } = server.limit
     if (handlerTime < Infinity) scope.cancelAt(port.kernel.host.now() + handlerTime, 'handlerTime is over')
+    if (server.manners !== null) return server.manners.answer(this.takeOver())
     if (head.method !== 'CONNECT' || server.connect === null) return server.handler(this.request, this.response)
     return server.connect(this.request, this.response)
   }

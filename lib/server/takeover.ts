@@ -8,6 +8,7 @@ import type { GyreError, Limits } from '../base/index.ts'
 import type { ByteStream } from '../io/index.ts'
 import type { Coroutine, Kernel, Scope } from '../kernel/index.ts'
 import type { RequestHead } from '../protocol/index.ts'
+import type { Handler } from './handler.ts'
 import type { Refused } from './head-reader.ts'
 import type { Incoming } from './incoming.ts'
 import type { Outgoing } from './outgoing.ts'
@@ -53,6 +54,8 @@ export interface Manners {
   limits(table: Limits): Limits
   /** A connection has come. */
   meet(connection: Companioned): Companion
+  /** Answers a request, instead of the server's handler. */
+  answer(takeover: Takeover): ReturnType<Handler>
 }
 
 /** What a takeover needs of its exchange. */

@@ -4,8 +4,13 @@
  */
 import { GyreError } from '../base/index.ts'
 import type { ByteStream, Endpoint, HangUpWatcher, Readiness, TlsConnection } from '../io/index.ts'
+import type { Coroutine } from '../kernel/index.ts'
 import { connectHead, upgradeHead } from '../protocol/index.ts'
 import type { RequestHead, ResponseFields } from '../protocol/index.ts'
+import type { ServerContext } from './context.ts'
+import type { Incoming } from './incoming.ts'
+import type { Outlet } from './outlet.ts'
+import type { Response } from './response.ts'
 
 const OK = 200
 const SWITCHING_PROTOCOLS = 101
@@ -22,7 +27,7 @@ export class UpgradeRequired extends GyreError {
 }
 
 /** A head that leaves HTTP. */
-export interface SwitchingHead {
+interface SwitchingHead {
   readonly status: number
   readonly text: string
 }
@@ -33,7 +38,7 @@ export interface SwitchingHead {
  * @param protocol - the protocol to go on with; empty for the tunnel of a CONNECT
  * @throws GyreError `GYRE_NO_UPGRADE` where the client has not asked for it; `GYRE_BAD_HEADER`
  */
-export function switchingHead(
+function switchingHead(
   head: RequestHead,
   protocol: string,
   fields: ResponseFields | null,
@@ -49,8 +54,40 @@ export function switchingHead(
   return { status: SWITCHING_PROTOCOLS, text }
 }
 
+/** An exchange that may leave HTTP. */
+export interface Upgradable {
+  readonly server: ServerContext
+  readonly head: RequestHead
+  readonly incoming: Incoming | null
+  readonly stream: ByteStream
+  readonly outlet: Outlet
+  /** HTTP is left. @returns what was read too early */
+  leave(status: number): Buffer | null
+}
+
+/** Answers, and leaves HTTP. @returns the stream, which is the caller's from here on */
+export function* upgrade(exchange: Upgradable, response: Response, protocol: string): Coroutine<ByteStream> {
+  const { server, head, incoming, stream, outlet } = exchange
+  response.mustBeOpen()
+  const { status, text } = switchingHead(head, protocol, response.ownHeaders, server.dateLine())
+  // RFC 9110 section 7.8: the request is read to its end before the protocol changes.
+  if (incoming !== null && !incoming.done && !(yield* incoming.discard(server.limit.drainBytes)))
+    throw new GyreError('GYRE_BODY_TOO_LARGE', 'the body of a request for an upgrade is larger than drainBytes')
+  yield* outlet.acquire()
+  try {
+    response.mustBeOpen()
+    response.stage = 'ended'
+    const rest = exchange.leave(status)
+    yield* outlet.write(text, '')
+    yield* outlet.flush()
+    return streamWithRest(stream, rest)
+  } finally {
+    outlet.release()
+  }
+}
+
 /** @returns the stream itself, or one that gives what was read of it too early before anything else */
-export function streamWithRest(stream: ByteStream, rest: Buffer | null): ByteStream {
+function streamWithRest(stream: ByteStream, rest: Buffer | null): ByteStream {
   return rest === null ? stream : new StreamWithRest(stream, rest)
 }
 

@@ -1,6 +1,7 @@
 /*
  * The server of gyre/node-http, as a program sees it that was written for node:http.
  */
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { EventEmitter, once } from 'node:events'
 import { Agent, IncomingMessage, Server as NodeServer, ServerResponse } from 'node:http'
 import { Server as NetServer, Socket } from 'node:net'
@@ -487,5 +488,20 @@ describe('the end', () => {
     client.send('GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
     await eventually(() => client.ended)
     expect(client.received.toString()).toMatch(/first[\s\S]*second/)
+  })
+
+  test('requests that came together end each in its own context', async () => {
+    const store = new AsyncLocalStorage<string>()
+    const seen: string[] = []
+    const { connect } = await serve((req, res) => {
+      store.run(req.url as string, () => {
+        res.on('finish', () => seen.push(`${req.url as string} in ${String(store.getStore())}`))
+        res.end('x')
+      })
+    })
+    const client = await connect()
+    client.send(['/1', '/2', '/3'].map((path) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`).join(''))
+    await eventually(() => seen.length === 3)
+    expect(seen).toEqual(['/1 in /1', '/2 in /2', '/3 in /3'])
   })
 })
