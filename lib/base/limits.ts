@@ -21,8 +21,8 @@ export interface LimitRow {
   readonly least: number
 }
 
-/** Bytes taken by one read; heads are parsed in place there, so no head can be larger. */
-const INPUT = 65_536
+/** The largest head that can be asked for, in bytes. Heads are parsed where they are read to, so it must fit there. */
+const HEAD = 65_536
 /** Fields that the record of a head has room for. */
 const FIELD_RECORDS = 2_048
 
@@ -43,7 +43,7 @@ export const LIMITS = {
     'bytes',
     'A head is held in memory until it is whole.',
     'node 16 KB, h11 16 KB, Tornado 64 KB',
-    { most: INPUT },
+    { most: HEAD },
   ),
   targetBytes: row(
     8_192,
@@ -254,7 +254,8 @@ export type WsgiLimits = { readonly [Name in WsgiLimitName]: number }
 
 /** Sizes and times that are measured facts of the construction, not options. */
 export const SIZES = {
-  input: INPUT,
+  /** Bytes taken by one read: 64 KB of body together with their head, and the system has said that there are no more. */
+  input: 131_072,
   fieldRecords: FIELD_RECORDS,
   /** What a chunked body may have in bytes that are not body, whatever its size... */
   chunkOverhead: 16_384,

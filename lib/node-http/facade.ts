@@ -7,7 +7,7 @@ import cluster from 'node:cluster'
 import type { ServerOptions as NodeServerOptions } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { SIZES } from '../base/index.ts'
+import { LIMITS, SIZES } from '../base/index.ts'
 import type { Limits } from '../base/index.ts'
 import { DuplexStream, adoptListener, chooseIo, homeKernel } from '../io/index.ts'
 import type { Listener } from '../io/index.ts'
@@ -76,9 +76,9 @@ export class Facade implements Owner {
   limits(table: Limits): Limits {
     const { server } = this
     const live: Record<string, () => unknown> = {
-      headBytes: () => Math.min(SIZES.input, oneOf(server.maxHeaderSize, table.headBytes)),
-      targetBytes: () => SIZES.input,
-      fieldBytes: () => SIZES.input,
+      headBytes: () => Math.min(LIMITS.headBytes.most, oneOf(server.maxHeaderSize, table.headBytes)),
+      targetBytes: () => LIMITS.headBytes.most,
+      fieldBytes: () => LIMITS.headBytes.most,
       fieldCount: () => {
         const most = server.maxHeadersCount
         return (most ?? 0) === 0 ? SIZES.fieldRecords : Math.min(most as number, SIZES.fieldRecords)

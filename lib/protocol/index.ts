@@ -15,6 +15,7 @@ export type { BodyFraming, ConnectionWish, Framing, FramingFields } from './http
 export { RequestHead, faultAt, headEnd, parseHead, skipLines } from './http1/head.ts'
 export type { HeadLimits } from './http1/head.ts'
 export { connectHead, interimHead, upgradeHead } from './http1/interim.ts'
+export type { AreaHolder, InputArea } from './http1/input-area.ts'
 export { input } from './http1/llhttp.ts'
 export { PartialHead } from './http1/partial.ts'
 export { CONNECTION_STATES, nextState } from './http1/states.ts'

@@ -2,12 +2,14 @@
  * The body of a request: pieces from a front door, gathered on demand.
  *
  * A front door brings a BodySource. Everything that a handler can ask of a body is made of its one
- * operation, "the next piece", here, where the limit is kept as well.
+ * operation, "the next piece", here, where the limit is kept as well. A door that can do so cheaper brings the whole
+ * itself, and one that has it there already needs no coroutine for that.
  */
 import { GyreError } from '../base/index.ts'
 import { Awaitable } from '../kernel/index.ts'
-import type { Coroutine, Kernel, Scope } from '../kernel/index.ts'
+import type { Coroutine, Kernel, Scope, Trap } from '../kernel/index.ts'
 import type { RequestFields } from '../protocol/index.ts'
+import { Gathered } from './gathered.ts'
 
 /** Where the pieces of a body come from. */
 export interface BodySource {
@@ -20,6 +22,15 @@ export interface BodySource {
   readonly trailers: RequestFields | null
   /** Reads the next piece; null at the end. */
   readBody(): Coroutine<Buffer | null>
+  /**
+   * The whole body, where it is there already.
+   *
+   * @param lent - whether it may lie where it lasts only until the task waits
+   * @returns the body; null where it must be read
+   */
+  tryReadWhole?(lent: boolean): Buffer | null
+  /** Reads the whole body. @param limit - of its bytes @returns the body; null where it is larger */
+  readWhole?(limit: number): Coroutine<Buffer | null>
 }
 
 /** A body on its way in. */
@@ -47,34 +58,47 @@ export class RequestBody {
     return chunk
   }
 
-  *gather(): Coroutine<Buffer> {
+  /** The whole body, where it is there already; else null, and `gather` reads it. @param lent - as for a source */
+  tryGather(lent: boolean): Buffer | null {
+    const { source } = this
     if (this.started) throw new GyreError('GYRE_BODY_USED')
-    const first = yield* this.read()
-    if (first === null) return EMPTY
-    const announced = this.source.bodyLength ?? Infinity
-    let whole = first
-    let size = first.length
-    for (let piece; (piece = yield* this.read()) !== null; size += piece.length) {
-      // Into one buffer that doubles: a body in pieces of one byte must not cost a Buffer for each. Never beyond what was
-      // announced, or the last bytes of 64 KB would cost 128; and not at once to that, which nobody has sent yet.
-      const needed = size + piece.length
-      if (needed > whole.length) whole = enlarged(whole, size, Math.max(needed, Math.min(size * 2, announced)))
-      piece.copy(whole, size)
+    this.mustFit(source.bodyLength ?? 0)
+    const whole = source.tryReadWhole?.(lent) ?? null
+    if (whole !== null) this.started = this.ended = true
+    return whole
+  }
+
+  *gather(): Coroutine<Buffer> {
+    const { source } = this
+    if (this.started) throw new GyreError('GYRE_BODY_USED')
+    this.started = true
+    if (source.readWhole === undefined) return yield* this.gatherPieces()
+    const whole = yield* source.readWhole(this.limit)
+    if (whole === null) throw this.tooLarge()
+    this.ended = true
+    return whole
+  }
+
+  private *gatherPieces(): Coroutine<Buffer> {
+    const whole = new Gathered(this.source.bodyLength ?? Infinity)
+    for (let piece; (piece = yield* this.read()) !== null;) {
+      if (whole.size === 0 && piece.length === this.source.bodyLength) whole.bytes = piece
+      else {
+        whole.enlarge(piece.length)
+        piece.copy(whole.bytes, whole.size)
+      }
+      whole.size += piece.length
     }
-    return whole.subarray(0, size)
+    return whole.take()
   }
 
   private mustFit(bytes: number): void {
-    if (bytes > this.limit) throw new GyreError('GYRE_BODY_TOO_LARGE', `the body is larger than ${this.limit} bytes`)
+    if (bytes > this.limit) throw this.tooLarge()
   }
-}
 
-const EMPTY = Buffer.alloc(0)
-
-function enlarged(bytes: Buffer, used: number, room: number): Buffer {
-  const larger = Buffer.allocUnsafe(room)
-  bytes.copy(larger, 0, 0, used)
-  return larger
+  private tooLarge(): GyreError {
+    return new GyreError('GYRE_BODY_TOO_LARGE', `the body is larger than ${this.limit} bytes`)
+  }
 }
 
 /** Something read of a body: `yield*` it in a task, await it in an async function. */
@@ -97,21 +121,64 @@ export class ReadChunk extends BodyRead<Buffer | null> {
   }
 }
 
-export class ReadBytes extends BodyRead<Buffer> {
-  [Symbol.iterator](): Coroutine<Buffer> {
-    return this.body.gather()
+/** Something made of a whole body. It is its own iterator: a body that is there already costs no coroutine. */
+abstract class WholeRead<T> extends BodyRead<T> implements Iterator<Trap, T> {
+  /** Whether the body is not kept. */
+  protected abstract readonly lent: boolean
+  private begun = false
+  private rest: Coroutine<T> | null = null
+
+  protected abstract make(bytes: Buffer): T
+
+  [Symbol.iterator](): Coroutine<T> {
+    if (this.begun) return this.gather()
+    this.begun = true
+    return this as Iterator<Trap, T> as Coroutine<T>
+  }
+
+  next(): IteratorResult<Trap, T> {
+    if (this.rest === null) {
+      const whole = this.body.tryGather(this.lent)
+      if (whole !== null) return { done: true, value: this.make(whole) }
+      this.rest = this.gather()
+    }
+    return this.rest.next()
+  }
+
+  throw(error: unknown): IteratorResult<Trap, T> {
+    if (this.rest === null) throw error
+    return this.rest.throw(error)
+  }
+
+  return(value: T): IteratorResult<Trap, T> {
+    return this.rest === null ? { done: true, value } : this.rest.return(value)
+  }
+
+  private *gather(): Coroutine<T> {
+    return this.make(yield* this.body.gather())
   }
 }
 
-export class ReadText extends BodyRead<string> {
-  *[Symbol.iterator](): Coroutine<string> {
-    return (yield* this.body.gather()).toString('utf8')
+export class ReadBytes extends WholeRead<Buffer> {
+  protected readonly lent = false
+
+  protected make(bytes: Buffer): Buffer {
+    return bytes
   }
 }
 
-export class ReadJson extends BodyRead<unknown> {
-  *[Symbol.iterator](): Coroutine<unknown> {
-    const bytes = yield* this.body.gather()
+export class ReadText extends WholeRead<string> {
+  protected readonly lent = true
+
+  protected make(bytes: Buffer): string {
+    return bytes.toString('utf8')
+  }
+}
+
+export class ReadJson extends WholeRead<unknown> {
+  protected readonly lent = true
+
+  protected make(bytes: Buffer): unknown {
     try {
       return JSON.parse(bytes.toString('utf8')) as unknown
     } catch (error) {

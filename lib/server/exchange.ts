@@ -292,12 +292,8 @@ export class Exchange implements BodyPort, ResponseSink, Settlement, Standing, T
 
   // What the body needs of its exchange
 
-  takeRest(): Buffer | null {
-    return this.port.reader.takeRest()
-  }
-
-  giveRest(rest: Buffer): void {
-    this.port.reader.giveRest(rest)
+  get reader(): HeadReader {
+    return this.port.reader
   }
 
   *sendContinue(): Coroutine<void> {

@@ -3,13 +3,14 @@
  *
  * What one read brings is parsed where it lies, in the input area that all connections of a thread
  * share. Heads that came together are all parsed at once, because another connection may read there as
- * soon as the task waits. A connection that waits for a head holds no buffer and no parser.
+ * soon as the task waits. What is no head, the beginning of a body or half a head, is left lying there until somebody
+ * takes it, or needs the place. A connection that waits for a head holds no buffer and no parser.
  */
 import { GyreError, SIZES } from '../base/index.ts'
 import type { Limits } from '../base/index.ts'
 import { END, WOULD_WAIT } from '../io/index.ts'
 import type { ByteStream } from '../io/index.ts'
-import type { HeadLimits } from '../protocol/index.ts'
+import type { AreaHolder, HeadLimits } from '../protocol/index.ts'
 import { PartialHead, RequestHead, faultAt, headEnd, input, parseHead, skipLines } from '../protocol/index.ts'
 
 /** More must come before there is a head. */
@@ -24,10 +25,14 @@ export interface Refused {
   readonly parsed: number
 }
 
-export class HeadReader {
+export class HeadReader implements AreaHolder {
   private readonly stream: ByteStream
   private readonly limits: Limits & Pick<HeadLimits, 'linesBetween'>
-  /** Read and not used yet. */
+  /** Read and not used yet: in the input area, between `from` and `to`, while that is held... */
+  from = 0
+  to = 0
+  private holding = false
+  /** ...or moved out of it. */
   private rest: Buffer | null = null
   /** A head of which some has come. */
   private partial: PartialHead | null = null
@@ -56,7 +61,7 @@ export class HeadReader {
 
   /** True where a read would find something at once. */
   get hasMore(): boolean {
-    return this.rest !== null || this.stream.readable.ready
+    return this.holding || this.rest !== null || this.stream.readable.ready
   }
 
   /** True where the client has sent what nobody has read. */
@@ -67,14 +72,19 @@ export class HeadReader {
   /** Reads and parses, without waiting. @returns a head, a refusal, or why there is none */
   next(): RequestHead | GyreError | typeof MORE | typeof ENDED {
     if (this.ahead !== null) return this.takeAhead(this.ahead)
-    const size = this.fillInput()
-    if (size === WOULD_WAIT) return MORE
-    if (size === END) return ENDED
+    if (!this.bringRest()) {
+      const size = this.stream.tryRead(input.bytes, 0, SIZES.input)
+      if (size === WOULD_WAIT) return MORE
+      if (size === END) return ENDED
+      this.from = 0
+      this.to = size
+    }
+    const { from, to } = this
     try {
-      return this.partial === null ? this.parse(size) : this.parseOn(this.partial, size)
+      return this.partial === null ? this.parse(from, to) : this.parseOn(this.partial, from, to)
     } catch (error) {
       if (!(error instanceof GyreError)) throw error
-      if (this.keepRefused) this.refused = refusedOf(size)
+      if (this.keepRefused) this.refused = refusedOf(from, to)
       return error
     }
   }
@@ -99,42 +109,69 @@ export class HeadReader {
     return heads
   }
 
-  /** Takes what was read and not used. */
+  /**
+   * Brings what was read and not used into the input area, where it lies between `from` and `to`, and is the caller's.
+   *
+   * @returns whether there is something
+   */
+  bringRest(): boolean {
+    if (this.holding) {
+      this.holding = false
+      input.letGo()
+      return true
+    }
+    const { rest } = this
+    if (rest === null) return false
+    this.rest = null
+    this.from = 0
+    this.to = rest.copy(input.bytes)
+    return true
+  }
+
+  /** Gives back what was read too far, and leaves it in the input area. */
+  leaveRest(from: number, to: number): void {
+    this.from = from
+    this.to = to
+    this.holding = true
+    input.hold(this)
+  }
+
+  /** Takes what was read and not used, in memory of its own. */
   takeRest(): Buffer | null {
+    if (this.holding) {
+      this.moveOut(input.view)
+      input.letGo()
+    }
     const { rest } = this
     this.rest = null
     return rest
   }
 
-  /** Gives back what was read too far. */
-  giveRest(rest: Buffer): void {
-    this.rest = rest
+  /** Somebody needs the input area. */
+  moveOut(view: Buffer): void {
+    this.holding = false
+    this.rest = Buffer.allocUnsafe(this.to - this.from)
+    view.copy(this.rest, 0, this.from, this.to)
   }
 
   /** Gives up a head of which some has come. To be called at every end. */
   release(): void {
     this.partial?.release()
     this.partial = null
+    if (this.holding) this.bringRest()
   }
 
-  private fillInput(): number {
-    const { rest } = this
-    if (rest === null) return this.stream.tryRead(input.bytes, 0, SIZES.input)
-    this.rest = null
-    return rest.copy(input.bytes)
-  }
-
-  private parse(size: number): RequestHead | typeof MORE {
-    const start = this.startOf(0, size)
-    if (start === size && size > 0) return MORE
-    const head = parseHead(start, size, this.limits)
+  private parse(from: number, to: number): RequestHead | typeof MORE {
+    const start = this.startOf(from, to)
+    if (start === to && to > from) return MORE
+    const head = parseHead(start, to, this.limits)
     if (head === undefined) {
       this.partial = new PartialHead()
-      this.parseOn(this.partial, size, start)
+      this.parseOn(this.partial, start, to)
       return MORE
     }
     const end = headEnd()
-    if (end < size) this.parseAhead(head, end, size)
+    if (end < to) this.parseAhead(head, end, to)
     return head
   }
 
@@ -142,25 +179,27 @@ export class HeadReader {
     return this.limits.linesBetween === true ? skipLines(input.bytes, at, size) : at
   }
 
-  private parseOn(partial: PartialHead, size: number, start: number = 0): RequestHead | typeof MORE {
-    const used = partial.push(start, size, this.limits)
+  private parseOn(partial: PartialHead, from: number, to: number): RequestHead | typeof MORE {
+    const used = partial.push(from, to, this.limits)
     if (used === undefined) return MORE
-    if (used < size) this.rest = Buffer.from(input.bytes.subarray(used, size))
+    if (from + used < to) this.leaveRest(from + used, to)
+    // What follows is moved out: the whole head is parsed in the input area once more.
     const head = partial.take(this.limits)
-    this.release()
+    partial.release()
+    this.partial = null
     return head
   }
 
   /** Parses the requests that came together with `head`. */
-  private parseAhead(head: RequestHead, from: number, size: number): void {
+  private parseAhead(head: RequestHead, from: number, to: number): void {
     let at = from
     let last = head
     const ahead: (RequestHead | GyreError)[] = []
-    while (at < size && last.framing === 'none' && last.keepAlive && !mayLeaveHttp(last)) {
+    while (at < to && last.framing === 'none' && last.keepAlive && !mayLeaveHttp(last)) {
       if (ahead.length >= this.limits.pipelineDepth) break
       try {
-        at = this.startOf(at, size)
-        const next = parseHead(at, size, this.limits)
+        at = this.startOf(at, to)
+        const next = parseHead(at, to, this.limits)
         if (next === undefined) break
         at = headEnd()
         ahead.push(next)
@@ -169,11 +208,11 @@ export class HeadReader {
         // The answers before it are due first.
         if (!(error instanceof GyreError)) throw error
         ahead.push(error)
-        at = size
+        at = to
       }
     }
     if (ahead.length > 0) this.ahead = ahead.reverse()
-    if (at < size) this.rest = Buffer.from(input.bytes.subarray(at, size))
+    if (at < to) this.leaveRest(at, to)
   }
 
   private takeAhead(ahead: (RequestHead | GyreError)[]): RequestHead | GyreError {
@@ -188,9 +227,10 @@ function mayLeaveHttp(head: RequestHead): boolean {
   return head.upgrade || head.method === 'CONNECT'
 }
 
-/** @param size - of what lies in the input area */
-function refusedOf(size: number): Refused {
+/** What lies in the input area between `from` and `to` was refused. */
+function refusedOf(from: number, to: number): Refused {
   const at = faultAt()
   // A head that is only too large has no fault: the parser has taken all of it, and stopped nowhere.
-  return { bytes: Buffer.from(input.bytes.subarray(0, size)), parsed: at >= 0 && at <= size ? at : size }
+  const parsed = at >= from && at <= to ? at - from : to - from
+  return { bytes: Buffer.from(input.view.subarray(from, to)), parsed }
 }

@@ -1,6 +1,9 @@
 /*
  * A request body coming in over a connection: counted by Content-Length or cut into chunks (RFC 9112
  * section 6). Bytes beyond its end go back to the connection: they begin the next request.
+ *
+ * What comes is read into the input area, and copied from there once: into a piece, or to its place in the whole. What
+ * a known length leaves no doubt about is read straight to where it stays.
  */
 import { GyreError, SIZES } from '../base/index.ts'
 import type { Limits } from '../base/index.ts'
@@ -12,6 +15,8 @@ import { ChunkedDecoder, RequestFields, input } from '../protocol/index.ts'
 import type { RequestHead } from '../protocol/index.ts'
 import type { BodySource } from './body.ts'
 import { ClientWait } from './client-wait.ts'
+import { Gathered } from './gathered.ts'
+import type { HeadReader } from './head-reader.ts'
 
 /** What a body needs of its exchange. */
 export interface BodyPort {
@@ -19,10 +24,8 @@ export interface BodyPort {
   readonly scope: Scope | null
   readonly limit: Limits
   readonly stream: ByteStream
-  /** Takes what was read of the connection and not used yet. */
-  takeRest(): Buffer | null
-  /** Gives back what was read too far. */
-  giveRest(rest: Buffer): void
+  /** Has what was read of the connection and not used yet. */
+  readonly reader: HeadReader
   /** Sends `100 Continue`. */
   sendContinue(): Coroutine<void>
   /** The body was read to its end. */
@@ -32,6 +35,7 @@ export interface BodyPort {
 }
 
 const NO_FIELDS = RequestFields.from([])
+const NOTHING = Buffer.alloc(0)
 
 /** The body of a request that has none. */
 export class NoBody implements BodySource {
@@ -46,6 +50,10 @@ export class NoBody implements BodySource {
 
   *readBody(): Coroutine<null> {
     return null
+  }
+
+  tryReadWhole(): Buffer {
+    return NOTHING
   }
 }
 
@@ -67,6 +75,8 @@ export class Incoming implements BodySource {
   private readonly port: BodyPort
   private readonly decoder: ChunkedDecoder | null
   private remaining: number
+  /** Where in the input area lies what was filled in. */
+  private from = 0
   /** The exchange is over: there is nothing to read any more. */
   private gone = false
   /** The last read was a full one: a client that always has more is not read before all others. */
@@ -104,7 +114,7 @@ export class Incoming implements BodySource {
   *readBody(): Coroutine<Buffer | null> {
     try {
       while (!this.done) {
-        const piece = this.takeRest() ?? this.take(yield* this.fill())
+        const piece = this.readsStraight ? yield* this.readPiece() : this.take(yield* this.fill())
         if (piece !== null) return piece
       }
       return null
@@ -118,14 +128,57 @@ export class Incoming implements BodySource {
   tryReadBody(): Buffer | null | typeof WOULD_WAIT {
     try {
       while (!this.done) {
-        const rest = this.takeRest()
-        if (rest !== null) return rest
         const size = this.tryFill()
         if (size === WOULD_WAIT) return WOULD_WAIT
         const piece = this.take(size)
         if (piece !== null) return piece
       }
       return null
+    } catch (error) {
+      this.brokenBy = error
+      throw error
+    }
+  }
+
+  /**
+   * Takes the whole body, where it is of known length and all there.
+   *
+   * @param lent - whether it may lie in the input area, where it lasts until anybody reads
+   * @returns the body; null where more of it must come
+   */
+  tryReadWhole(lent: boolean): Buffer | null {
+    if (this.done) return NOTHING
+    if (this.decoder !== null) return null
+    try {
+      const size = this.tryFill()
+      if (size === WOULD_WAIT) return null
+      if (size >= this.remaining) return lent ? this.lend(size) : this.take(size)
+      this.port.reader.leaveRest(this.from, this.from + size)
+      return null
+    } catch (error) {
+      this.brokenBy = error
+      throw error
+    }
+  }
+
+  /**
+   * Reads the whole body.
+   *
+   * @param limit - gives up beyond so many bytes
+   * @returns the body; null where it is larger
+   */
+  *readWhole(limit: number): Coroutine<Buffer | null> {
+    const whole = new Gathered(this.bodyLength ?? Infinity)
+    try {
+      while (!this.done) {
+        if (whole.size > limit) return null
+        // Where so much is sure to come, it needs no other place than its own.
+        if (whole.room >= SIZES.bodyChunk && this.decoder === null) {
+          const end = whole.size + Math.min(this.remaining, whole.room, SIZES.turn)
+          whole.size += this.count(yield* this.readInto(whole.bytes, whole.size, end))
+        } else this.gather(whole, yield* this.fill())
+      }
+      return whole.size > limit ? null : whole.take()
     } catch (error) {
       this.brokenBy = error
       throw error
@@ -151,8 +204,16 @@ export class Incoming implements BodySource {
   *discard(limit: number): Coroutine<boolean> {
     if (this.outstanding !== Infinity && this.outstanding > limit) return false
     const most = this.received + limit
-    while (this.received <= most) if ((yield* this.readBody()) === null) return true
-    return false
+    try {
+      while (this.received <= most) {
+        if (this.done) return true
+        this.skip(yield* this.fill())
+      }
+      return false
+    } catch (error) {
+      this.brokenBy = error
+      throw error
+    }
   }
 
   /** The final answer is on its way: it is too late for a 100. */
@@ -167,68 +228,137 @@ export class Incoming implements BodySource {
     this.decoder?.release()
   }
 
-  /**
-   * Takes what came together with the head, where nothing need be decoded: it lies apart already, and is not copied
-   * once more. @returns a piece; null where there is none
-   */
-  private takeRest(): Buffer | null {
-    if (this.decoder !== null || this.gone) return null
-    const rest = this.port.takeRest()
-    if (rest === null) return null
-    this.awaited = false
-    const taken = Math.min(rest.length, this.remaining)
-    if (taken < rest.length) this.port.giveRest(rest.subarray(taken))
-    this.received += taken
-    this.remaining -= taken
-    this.done = this.remaining === 0
-    if (this.outstanding === 0) this.port.bodyDone()
-    return rest.subarray(0, taken)
-  }
-
-  /** Brings bytes into the input area. @returns how many */
+  /** Brings bytes into the input area. @returns how many, from `from` on */
   private *fill(): Coroutine<number> {
-    const { port } = this
     // Before the read and not after it: the input area is everybody's as soon as this task waits.
     if (this.eager) yield* giveWay()
     for (;;) {
       const size = this.tryFill()
       if (size !== WOULD_WAIT) return size
-      if (this.awaited) {
-        this.awaited = false
-        yield* port.sendContinue()
-      }
-      yield* this.awaitClient()
+      yield* this.askClient()
     }
   }
 
   private tryFill(): number {
-    const { port } = this
-    // Who kept the request, and reads on, must neither read what is another's nor see a clean end.
-    if (this.gone)
-      throw new GyreError('GYRE_BODY_TRUNCATED', 'the exchange is over, and its body was not read to the end')
-    const rest = port.takeRest()
-    if (rest !== null) {
+    const { reader } = this.port
+    this.mustBeHere()
+    if (reader.bringRest()) {
       this.awaited = false
-      return rest.copy(input.bytes)
+      this.from = reader.from
+      return reader.to - reader.from
     }
-    const size = port.stream.tryRead(input.bytes, 0, SIZES.input)
+    this.from = 0
+    return this.tryRead(input.bytes, 0, SIZES.input)
+  }
+
+  /** Reads past the input area; nothing lies there. */
+  private *readInto(into: Buffer, start: number, end: number): Coroutine<number> {
+    if (this.eager) yield* giveWay()
+    for (;;) {
+      this.mustBeHere()
+      const size = this.tryRead(into, start, end)
+      if (size !== WOULD_WAIT) return size
+      yield* this.askClient()
+    }
+  }
+
+  private tryRead(into: Buffer, start: number, end: number): number {
+    const size = this.port.stream.tryRead(into, start, end)
     if (size === END) {
-      port.bodyCut()
+      this.port.bodyCut()
       throw new GyreError('GYRE_BODY_TRUNCATED')
     }
     if (size !== WOULD_WAIT) {
       this.awaited = false
-      this.eager = size === SIZES.input
+      this.eager = size === end - start
     }
     return size
   }
 
-  /** Takes the body's share of what was filled in. */
+  /** Who kept the request, and reads on, must neither read what is another's nor see a clean end. */
+  private mustBeHere(): void {
+    if (this.gone)
+      throw new GyreError('GYRE_BODY_TRUNCATED', 'the exchange is over, and its body was not read to the end')
+  }
+
+  /** True where the client sends so fast that the next piece is sure to be a large one. */
+  private get readsStraight(): boolean {
+    return this.eager && this.remaining >= SIZES.bodyChunk && this.decoder === null
+  }
+
+  private *readPiece(): Coroutine<Buffer> {
+    const piece = Buffer.allocUnsafe(SIZES.bodyChunk)
+    const size = this.count(yield* this.readInto(piece, 0, piece.length))
+    // A piece may be kept for long: it does not take more than twice its size.
+    return size * 2 < piece.length ? Buffer.from(piece.subarray(0, size)) : piece.subarray(0, size)
+  }
+
+  /** Takes the body's share of what was filled in, as a piece of its own. */
   private take(size: number): Buffer | null {
-    this.received += size
-    const piece = this.decoder === null ? this.takeCounted(size) : this.takeDecoded(this.decoder, size)
-    if (this.outstanding === 0) this.port.bodyDone()
+    const used = this.skip(size)
+    const { decoder, from } = this
+    const length = decoder === null ? used : decoder.scanned
+    if (length === 0) return null
+    const piece = Buffer.allocUnsafe(length)
+    if (decoder === null) input.view.copy(piece, 0, from, from + length)
+    else decoder.copyTo(piece, 0)
     return piece
+  }
+
+  private lend(size: number): Buffer {
+    const used = this.skip(size)
+    return input.view.subarray(this.from, this.from + used)
+  }
+
+  /** Brings the body's share of what was filled in to its place. */
+  private gather(whole: Gathered, size: number): void {
+    const used = this.skip(size)
+    const { decoder, from } = this
+    const length = decoder === null ? used : decoder.scanned
+    whole.enlarge(length)
+    if (decoder === null) input.view.copy(whole.bytes, whole.size, from, from + length)
+    else decoder.copyTo(whole.bytes, whole.size)
+    whole.size += length
+  }
+
+  /** Counts the body's share of what was filled in, and leaves the rest there. @returns the share, framing included */
+  private skip(size: number): number {
+    const { decoder, from } = this
+    if (decoder === null) {
+      const used = Math.min(size, this.remaining)
+      this.leave(used, size)
+      return this.count(used)
+    }
+    this.received += size
+    const used = decoder.scan(from, from + size)
+    this.received -= size - used
+    this.leave(used, size)
+    this.done = decoder.done
+    if (this.done) this.port.bodyDone()
+    return used
+  }
+
+  /** What is none of the body goes back: held, it lies where it lay. */
+  private leave(used: number, size: number): void {
+    if (used < size) this.port.reader.leaveRest(this.from + used, this.from + size)
+  }
+
+  /** Counts what has come of a body of known length. */
+  private count(size: number): number {
+    this.received += size
+    this.remaining -= size
+    this.done = this.remaining === 0
+    if (this.done) this.port.bodyDone()
+    return size
+  }
+
+  /** Waits for the client, and says so where it waits for us. */
+  private *askClient(): Coroutine<void> {
+    if (this.awaited) {
+      this.awaited = false
+      yield* this.port.sendContinue()
+    }
+    yield* this.awaitClient()
   }
 
   private *awaitClient(): Coroutine<void> {
@@ -245,32 +375,5 @@ export class Incoming implements BodySource {
     } finally {
       this.waiting = false
     }
-  }
-
-  private takeCounted(size: number): Buffer {
-    const taken = Math.min(size, this.remaining)
-    this.remaining -= taken
-    this.done = this.remaining === 0
-    return this.takeInput(taken, size)
-  }
-
-  private takeDecoded(decoder: ChunkedDecoder, size: number): Buffer | null {
-    const used = decoder.decode(0, size)
-    this.done = decoder.done
-    if (used < size) this.giveBack(used, size)
-    return decoder.take()
-  }
-
-  /** Copies a piece out of the input area, which the next read of any connection writes over. */
-  private takeInput(taken: number, size: number): Buffer {
-    if (taken < size) this.giveBack(taken, size)
-    const piece = Buffer.allocUnsafe(taken)
-    input.bytes.copy(piece, 0, 0, taken)
-    return piece
-  }
-
-  private giveBack(used: number, size: number): void {
-    this.received -= size - used
-    this.port.giveRest(Buffer.from(input.bytes.subarray(used, size)))
   }
 }

@@ -66,6 +66,8 @@ export class ChunkedDecoder {
   done = false
   /** The fields behind the body, which are never merged into those of the head; null until the body has ended. */
   trailers: RequestFields | null = null
+  /** How much of the body lies in the present input, in bytes. */
+  scanned = 0
   private state = SIZE
   /** What is left of the chunk, in bytes; its size while that is read. */
   private remaining = 0
@@ -93,16 +95,44 @@ export class ChunkedDecoder {
    * @throws GyreError `GYRE_MALFORMED_BODY`, `GYRE_FORBIDDEN_TRAILER`, `GYRE_TRAILERS_TOO_LARGE`
    */
   decode(start: number, end: number): number {
-    const { bytes } = input
+    const used = this.scan(start, end)
+    if (this.scanned === 0) return used
+    this.piece = Buffer.allocUnsafe(this.scanned)
+    this.copyTo(this.piece, 0)
+    return used
+  }
+
+  /**
+   * As `decode`, but leaves the body where it lies, for `copyTo`: until something else is read there.
+   *
+   * @returns how many bytes belong to the body, up to its end
+   */
+  scan(start: number, end: number): number {
+    const bytes = input.view
     this.spans.length = 0
+    this.scanned = 0
     let at = start
     while (at < end && !this.done) {
       if (this.state === DATA) at += this.skipData(at, end)
       else if (this.state === TRAILERS) at = this.readTrailers(bytes, at, end)
       else this.readFraming(bytes[at++] as number)
     }
-    this.gather()
     return at - start
+  }
+
+  /** Copies what was scanned out of the input area, which the next read of any connection writes over. */
+  copyTo(target: Buffer, start: number): void {
+    const { spans } = this
+    const bytes = input.view
+    let filled = start
+    for (let at = 0; at < spans.length; at += 2) {
+      const from = spans[at] as number
+      const length = spans[at + 1] as number
+      if (length < FEW)
+        for (let index = 0; index < length; index++) target[filled + index] = bytes[from + index] as number
+      else bytes.copy(target, filled, from, from + length)
+      filled += length
+    }
   }
 
   /** @returns what was decoded since the last call; null where that was nothing */
@@ -121,6 +151,7 @@ export class ChunkedDecoder {
   private skipData(at: number, end: number): number {
     const size = Math.min(this.remaining, end - at)
     this.spans.push(at, size)
+    this.scanned += size
     this.bodyBytes += size
     this.remaining -= size
     if (this.remaining === 0) this.state = DATA_CR
@@ -222,26 +253,6 @@ export class ChunkedDecoder {
     this.trailers = this.reader.fields
     this.done = this.trailers !== null
     return at
-  }
-
-  /** Copies the body out of the input area, which the next read of any connection writes over. */
-  private gather(): void {
-    const { spans } = this
-    let size = 0
-    for (let at = 1; at < spans.length; at += 2) size += spans[at] as number
-    if (size === 0) return
-    const { bytes } = input
-    const piece = Buffer.allocUnsafe(size)
-    let filled = 0
-    for (let at = 0; at < spans.length; at += 2) {
-      const from = spans[at] as number
-      const length = spans[at + 1] as number
-      if (length < FEW)
-        for (let index = 0; index < length; index++) piece[filled + index] = bytes[from + index] as number
-      else bytes.copy(piece, filled, from, from + length)
-      filled += length
-    }
-    this.piece = piece
   }
 }
 

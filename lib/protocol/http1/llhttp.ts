@@ -13,6 +13,7 @@
  * their own (chunked.ts).
  */
 import { SIZES, latin1Text } from '../../base/index.ts'
+import { InputArea } from './input-area.ts'
 import { LLHTTP_WASM_BASE64 } from './llhttp.asset.ts'
 import { imports, instantiate, record, setArea, skim } from './recorder.ts'
 
@@ -47,14 +48,11 @@ const areaAt = module_.malloc(SIZES.input)
 setArea(areaAt)
 
 /** Where bytes are read to, and parsed. */
-export const input: {
-  /** Made anew when the memory of the parser grows: do not keep it. */
-  bytes: Buffer
-} = { bytes: Buffer.from(module_.memory.buffer, areaAt, SIZES.input) }
+export const input: InputArea = new InputArea(Buffer.from(module_.memory.buffer, areaAt, SIZES.input))
 
 /** Memory that grows detaches every view of it: to be called after whatever may have made it grow. */
 function renewView(): void {
-  if (input.bytes.length === 0) input.bytes = Buffer.from(module_.memory.buffer, areaAt, SIZES.input)
+  if (input.view.length === 0) input.view = Buffer.from(module_.memory.buffer, areaAt, SIZES.input)
 }
 
 function textAt(at: number): string {
