@@ -3,9 +3,6 @@
  * native page and a WSGI application in a thread that computes.
  */
 import { createServer } from 'gyre'
-import { FetchResponse, fromFetch, mount } from 'gyre/handlers'
-import { wsgi, wsgiGenerator, wsgiThreads } from 'gyre/wsgi'
-import app from './hello-app.mjs'
 import { HELLO, PIECE, PIECES, STREAM_SIZE, host, jsonPage, port } from './site.mjs'
 
 function* native(request, response) {
@@ -19,22 +16,34 @@ function* native(request, response) {
   }
 }
 
-const threads = (module) => wsgiThreads(new URL(module, import.meta.url), { limits: { threads: 1 } })
+/** Loaded only by who needs them: what lies in memory has V8 collect garbage more often. */
+const handlers = () => import('gyre/handlers')
+const wsgi = async () => ({ ...(await import('gyre/wsgi')), app: (await import('./hello-app.mjs')).default })
+const threads = async (module) =>
+  (await wsgi()).wsgiThreads(new URL(module, import.meta.url), { limits: { threads: 1 } })
 const WAYS = {
-  native: () => ({ handler: native }),
-  fetch: () => ({ handler: fromFetch(() => new Response(HELLO)) }),
-  'fetch-response': () => ({ handler: fromFetch(() => new FetchResponse(HELLO)) }),
-  inline: () => ({ handler: wsgi(app) }),
-  generator: () => ({ handler: wsgiGenerator(app) }),
-  threads: () => {
-    const handler = threads('./hello-app.mjs')
-    return { handler, ready: handler.ready }
+  native: () => native,
+  fetch: async () => (await handlers()).fromFetch(() => new Response(HELLO)),
+  'fetch-response': async () => {
+    const { FetchResponse, fromFetch } = await handlers()
+    return fromFetch(() => new FetchResponse(HELLO))
   },
-  beside: () => {
-    const compute = threads('./compute-app.mjs')
-    return { handler: mount({ '/': native, '/compute': compute }), ready: compute.ready }
+  inline: async () => {
+    const { app, wsgi: inline } = await wsgi()
+    return inline(app)
+  },
+  generator: async () => {
+    const { app, wsgiGenerator } = await wsgi()
+    return wsgiGenerator(app)
+  },
+  threads: () => threads('./hello-app.mjs'),
+  beside: async () => {
+    const { mount } = await handlers()
+    const compute = await threads('./compute-app.mjs')
+    await compute.ready
+    return mount({ '/': native, '/compute': compute })
   },
 }
-const { handler, ready } = WAYS[process.argv[2]]()
-await ready
+const handler = await WAYS[process.argv[2]]()
+await handler.ready
 await createServer(handler).listen({ port, host })
