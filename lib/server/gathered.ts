@@ -5,7 +5,7 @@
  * larger than was announced, so one whose first part came with its head mostly has its place at once.
  */
 
-/** The buffer may be so many times as large as what has come. */
+/** The buffer may be so many times as large as what has come, or twice that where it need not grow again. */
 const AHEAD = 8
 
 export class Gathered {
@@ -28,10 +28,15 @@ export class Gathered {
   enlarge(length: number): void {
     const needed = this.size + length
     if (needed <= this.bytes.length) return
-    const ahead = this.announced === Infinity ? (this.size === 0 ? needed : needed * 2) : needed * AHEAD
-    const larger = Buffer.allocUnsafe(Math.min(ahead, Math.max(this.announced, needed)))
+    const larger = Buffer.allocUnsafe(this.roomFor(needed))
     this.bytes.copy(larger, 0, 0, this.size)
     this.bytes = larger
+  }
+
+  private roomFor(needed: number): number {
+    if (this.announced === Infinity) return this.size === 0 ? needed : needed * 2
+    // Where the next step would be the last, it is taken now: all would be copied for the sake of a few bytes.
+    return this.announced <= needed * AHEAD * 2 ? Math.max(this.announced, needed) : needed * AHEAD
   }
 
   take(): Buffer {
