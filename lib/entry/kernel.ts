@@ -49,6 +49,7 @@ export type {
   Operation,
   Poller,
   Runnable,
+  ScopeTasks,
   SpawnOptions,
   StallListener,
   TaskInfo,

@@ -8,7 +8,8 @@
  * - A binary heap holds records: the time to look at it, the time when it is due, the timer. A timer knows the
  *   place of its record.
  * - Putting off to a later time only writes the due time. When the record comes up it sinks to that time.
- * - Cancelling writes Infinity. The record is dropped when it comes up.
+ * - Cancelling writes Infinity, and takes the timer out of its record, so that it and its owner are garbage at once.
+ *   The record is dropped when it comes up.
  * - Moving to an earlier time has the record rise.
  *
  * Cancelled records are counted; when they are the larger half, one pass throws them out, so that a million
@@ -73,6 +74,9 @@ export class Deadline extends Timer {
   }
 }
 
+/** Stands in the records of those that were cancelled. */
+const NOBODY = new Deadline({ expired: () => undefined })
+
 /** Idle records are not worth a pass below this number. */
 const PRUNE_FROM = 512
 
@@ -105,7 +109,7 @@ export class Deadlines {
 
   /** @returns whether a deadline is set, and has not passed */
   has(timer: Timer): boolean {
-    return timer.place >= 0 && this.dues[timer.place] !== Infinity
+    return timer.place >= 0
   }
 
   /**
@@ -124,15 +128,17 @@ export class Deadlines {
       this.timers.push(timer)
       return this.rise(times.length - 1, at, at, timer)
     }
-    if (dues[place] === Infinity) this.idle--
     dues[place] = at
     if (at < (times[place] as number)) this.rise(place, at, at, timer)
   }
 
   /** Takes a deadline back; it does nothing where it is not set. */
   cancel(timer: Timer): void {
-    if (!this.has(timer)) return
-    this.dues[timer.place] = Infinity
+    const { place } = timer
+    if (place < 0) return
+    timer.place = NOWHERE
+    this.timers[place] = NOBODY
+    this.dues[place] = Infinity
     this.idle++
     if (this.idle > PRUNE_FROM && this.idle * 2 > this.times.length) this.prune()
   }
@@ -219,8 +225,7 @@ export class Deadlines {
     for (let place = 0; place < times.length; place++) {
       const due = dues[place] as number
       const timer = timers[place] as Timer
-      if (due === Infinity) timer.place = NOWHERE
-      else this.put(kept++, due, due, timer)
+      if (due < Infinity) this.put(kept++, due, due, timer)
     }
     times.length = dues.length = timers.length = kept
     this.idle = 0

@@ -27,6 +27,7 @@ import type { Kernel } from './kernel.ts'
 import { operationOf } from './operation.ts'
 import type { Coroutine, Operation, Runnable } from './operation.ts'
 import type { Spot } from './parking.ts'
+import type { ScopeTasks } from './scope-tasks.ts'
 import { currentTask } from './task.ts'
 import type { Task } from './task.ts'
 
@@ -102,7 +103,7 @@ export class Scope implements Expiring {
   /** How long cleanup may wait after a cancel, in milliseconds. */
   grace: number
   /** The tasks that were spawned into this scope. */
-  tasks: Set<Task> | null = null
+  tasks: ScopeTasks | null = null
   /** The cancel that its task, or the one that has spawned it, had been told of when this stretch began. @internal */
   toldBefore: Scope | null = null
   /** When the scope is to be cancelled, and after that when its grace ends. */

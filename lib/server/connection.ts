@@ -38,6 +38,8 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
   readonly reader: HeadReader
   exchange: Exchange | null = null
   recent: Request | null = null
+  /** Where it stands in the roster; the roster's to write. */
+  seat = 0
   companion: Companion | null = null
   /** No request is read after the one that runs, or, of an idle connection, after the next. */
   over = false
