@@ -13,6 +13,7 @@ const STORAGE = 128
 const FAMILY_BYTES = 2
 const IPV4_BYTES = 16
 const IPV6_BYTES = 28
+const IPV4_AT = 4
 const IPV6_AT = 8
 
 /** @returns the bytes of the address, as bind() and connect() take them */
@@ -39,8 +40,32 @@ function encodePath(path: string): Buffer {
 
 type AddressCall = (descriptor: number, address: number, length: number) => number
 
-const scratch = Buffer.alloc(STORAGE)
-const scratchLength = Buffer.alloc(4)
+/** Where the operating system writes an address. What is there is good until the next call. */
+export class AddressSlot {
+  /** Where the address goes. */
+  readonly at: number
+  private readonly bytes = Buffer.alloc(STORAGE)
+  private readonly length = Int32Array.of(STORAGE)
+  private readonly lengthAt: number
+
+  constructor(calls: Syscalls) {
+    this.at = calls.addressOf(this.bytes)
+    this.lengthAt = calls.addressOf(new Uint8Array(this.length.buffer))
+  }
+
+  /** @returns where the length goes; before the call it tells of all the room */
+  room(): number {
+    this.length[0] = STORAGE
+    return this.lengthAt
+  }
+
+  /** @returns what was written */
+  read(): Endpoint {
+    return decodeAddress(this.bytes, Math.min(STORAGE, this.length[0] as number))
+  }
+}
+
+let slot: AddressSlot | undefined
 
 /** An end that nobody can name any more. */
 export const NOWHERE: Endpoint = { address: '', port: 0, family: 'unix' }
@@ -52,23 +77,34 @@ export const NOWHERE: Endpoint = { address: '', port: 0, family: 'unix' }
  * @returns the endpoint; one without an address where the peer is gone already
  */
 export function endpointOf(calls: Syscalls, ask: AddressCall, descriptor: number): Endpoint {
-  scratchLength.writeUInt32LE(STORAGE, 0)
-  if (ask(descriptor, calls.addressOf(scratch), calls.addressOf(scratchLength)) < 0) return NOWHERE
-  return decodeAddress(scratch.subarray(0, Math.min(STORAGE, scratchLength.readUInt32LE(0))))
+  slot ??= new AddressSlot(calls)
+  return ask(descriptor, slot.at, slot.room()) < 0 ? NOWHERE : slot.read()
 }
 
-function decodeAddress(bytes: Buffer): Endpoint {
+function decodeAddress(bytes: Buffer, length: number): Endpoint {
   const family = bytes.readUInt16LE(0)
   if (family === sys.AF_INET)
-    return { address: bytes.subarray(4, 8).join('.'), port: bytes.readUInt16BE(FAMILY_BYTES), family: 'IPv4' }
+    return { address: ipv4Text(bytes.readInt32BE(IPV4_AT)), port: bytes.readUInt16BE(FAMILY_BYTES), family: 'IPv4' }
   if (family === sys.AF_INET6) {
     const port = bytes.readUInt16BE(FAMILY_BYTES)
     return { address: ipv6Text(bytes.subarray(IPV6_AT, IPV6_AT + 16)), port, family: 'IPv6' }
   }
-  const path = bytes.subarray(FAMILY_BYTES)
+  const path = bytes.subarray(FAMILY_BYTES, length)
   if (path.length > 1 && path[0] === 0) return { address: shownPath(path.toString('utf8')), port: 0, family: 'unix' }
   const end = path.indexOf(0)
   return { address: path.toString('utf8', 0, end < 0 ? path.length : end), port: 0, family: 'unix' }
+}
+
+// Connections come from few addresses at a time, behind a proxy from one: they share its text.
+let lastBits = 0
+let lastText = '0.0.0.0'
+
+function ipv4Text(bits: number): string {
+  if (bits !== lastBits) {
+    lastBits = bits
+    lastText = `${bits >>> 24}.${(bits >>> 16) & 255}.${(bits >>> 8) & 255}.${bits & 255}`
+  }
+  return lastText
 }
 
 /** The text form that RFC 5952 recommends: lower case, the longest run of zero groups as `::`. */

@@ -29,7 +29,7 @@ export function* connectDescriptor(poller: EpollPoller, where: ConnectAddress): 
       errno = pendingError(calls, descriptor)
     }
     if (errno !== 0) throw failed(calls, where, errno)
-    return new FdStream(poller, descriptor, null)
+    return new FdStream(poller, descriptor)
   } catch (error) {
     calls.close(descriptor)
     throw error

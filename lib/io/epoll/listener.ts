@@ -7,6 +7,7 @@ import type { Coroutine } from '../../kernel/index.ts'
 import type { Endpoint } from '../endpoint.ts'
 import type { Listener } from '../listener.ts'
 import { Readiness } from '../readiness.ts'
+import { AddressSlot, NOWHERE } from './address.ts'
 import type { EpollPoller, EventSource } from './poller.ts'
 import type { ListeningSocket } from './socket.ts'
 import { FdStream } from './stream.ts'
@@ -34,6 +35,8 @@ const OF_ONE_CONNECTION: readonly number[] = [
   sys.EHOSTUNREACH,
 ]
 
+const FLAGS = sys.SOCK_NONBLOCK | sys.SOCK_CLOEXEC
+
 export class FdListener implements Listener, EventSource {
   readonly endpoint: Endpoint
   readonly acceptable: Readiness = new Readiness('a connection', true)
@@ -47,6 +50,7 @@ export class FdListener implements Listener, EventSource {
   private held = true
   private readonly poller: EpollPoller
   private readonly socket: ListeningSocket
+  private readonly peer: AddressSlot = new AddressSlot(this.calls)
 
   /** @param socket - the listener owns it from here on */
   constructor(poller: EpollPoller, socket: ListeningSocket, backlog: number) {
@@ -54,7 +58,7 @@ export class FdListener implements Listener, EventSource {
     this.socket = socket
     this.backlog = backlog
     this.endpoint = socket.endpoint
-    poller.add(socket.descriptor, this)
+    poller.add(socket.descriptor, this, sys.EPOLLIN | sys.EPOLLET)
   }
 
   onEvents(): void {
@@ -67,7 +71,7 @@ export class FdListener implements Listener, EventSource {
       return null
     }
     for (let tries: number = SIZES.acceptBatch; ; tries--) {
-      const descriptor = this.calls.accept4(this.socket.descriptor, 0, 0, sys.SOCK_NONBLOCK | sys.SOCK_CLOEXEC)
+      const descriptor = this.calls.accept4(this.socket.descriptor, this.peer.at, this.peer.room(), FLAGS)
       if (descriptor >= 0) return this.adopt(descriptor)
       const errno = this.calls.errno()
       if (errno === sys.EAGAIN) {
@@ -114,7 +118,11 @@ export class FdListener implements Listener, EventSource {
 
   private adopt(descriptor: number): FdStream {
     try {
-      return new FdStream(this.poller, descriptor, this.endpoint)
+      // Of a unix socket the operating system knows the names that were bound: ours has another since, and a client
+      // may bind whatever name it likes.
+      return this.endpoint.family === 'unix'
+        ? new FdStream(this.poller, descriptor, NOWHERE, this.endpoint)
+        : new FdStream(this.poller, descriptor, this.peer.read())
     } catch (error) {
       this.calls.close(descriptor)
       throw error

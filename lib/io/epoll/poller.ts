@@ -2,8 +2,8 @@
  * The readiness loop: one epoll descriptor for all that a thread watches, itself watched by libuv.
  *
  * Facts about epoll that this file is built on:
- * - Streams are registered once, edge-triggered, for everything, and never again: no epoll_ctl per
- *   request. An edge is told once, so it is remembered (readiness.ts) until a try finds otherwise.
+ * - Streams are registered once, edge-triggered, and never again as long as there is room to write: no
+ *   epoll_ctl per request. An edge is told once, so it is remembered (readiness.ts) until a try finds otherwise.
  * - A read that brings fewer bytes than asked for has emptied the socket (epoll(7)): whatever comes
  *   later is a new edge. So the EAGAIN that would prove it need not be fetched.
  * - Closing a descriptor takes it out of the set, unless a child process still holds a copy of it: then
@@ -30,8 +30,6 @@ export interface EventSource {
 /** struct epoll_event is packed on x64 only: 12 bytes there, 16 elsewhere. */
 const EVENT_WORDS = process.arch === 'x64' ? 3 : 4
 const DATA_WORD = EVENT_WORDS - 2
-
-const EVERYTHING = sys.EPOLLIN | sys.EPOLLOUT | sys.EPOLLRDHUP | sys.EPOLLET
 
 export class EpollPoller implements Poller {
   private readonly calls: Syscalls = sys.syscalls()
@@ -72,8 +70,8 @@ export class EpollPoller implements Poller {
     if (count > 0) this.host.requestTick()
   }
 
-  /** Watches a descriptor for every event, edge-triggered, until `remove`. */
-  add(descriptor: number, source: EventSource, events: number = EVERYTHING): void {
+  /** Watches a descriptor until `remove`. @throws GyreError `GYRE_IO_FAILED` */
+  add(descriptor: number, source: EventSource, events: number): void {
     this.control(sys.EPOLL_CTL_ADD, descriptor, source, events)
     this.sources[descriptor] = source
     this.registered++
@@ -109,15 +107,7 @@ export class EpollPoller implements Poller {
     throw new GyreError('GYRE_TASK_MISUSE', `descriptor ${descriptor} is that of a stream: wait for the stream`)
   }
 
-  /**
-   * Has it told again what is so now, and not only what changes from here on. For who does not trust that a
-   * change will come; where the operating system refuses it, the next change has to do.
-   */
-  askAgain(descriptor: number, source: EventSource): void {
-    this.tryControl(sys.EPOLL_CTL_MOD, descriptor, source, EVERYTHING)
-  }
-
-  /** Has a descriptor that is watched tell of other events from now on. */
+  /** Has a descriptor that is watched tell of these events, also of what is so now and was told of already. */
   change(descriptor: number, source: EventSource, events: number): void {
     this.control(sys.EPOLL_CTL_MOD, descriptor, source, events)
   }
@@ -129,19 +119,13 @@ export class EpollPoller implements Poller {
   }
 
   private control(operation: number, descriptor: number, source: EventSource, events: number): void {
-    if (!this.tryControl(operation, descriptor, source, events))
-      throw ioFailed(this.calls, `waiting for descriptor ${descriptor}`)
-  }
-
-  /** @returns whether the operating system has done so */
-  private tryControl(operation: number, descriptor: number, source: EventSource, events: number): boolean {
     this.generation = (this.generation + 1) | 0
     this.event[0] = events
     this.event[DATA_WORD] = descriptor
     this.event[DATA_WORD + 1] = this.generation
-    if (this.calls.epoll_ctl(this.epoll, operation, descriptor, this.eventAddress) < 0) return false
+    if (this.calls.epoll_ctl(this.epoll, operation, descriptor, this.eventAddress) < 0)
+      throw ioFailed(this.calls, `waiting for descriptor ${descriptor}`)
     source.generation = this.generation
-    return true
   }
 }
 

@@ -1,5 +1,7 @@
 /*
  * A ByteStream over a socket's descriptor.
+ *
+ * It is itself the place where its bytes are waited for: there may be very many that idle, and all of them do just that.
  */
 import { GyreError, SIZES } from '../../base/index.ts'
 import type { Endpoint } from '../endpoint.ts'
@@ -14,6 +16,10 @@ import { sendFile } from './send-file.ts'
 import { holdMore } from './socket.ts'
 import * as sys from './syscalls.ts'
 import type { Syscalls } from './syscalls.ts'
+
+// Room is not asked for before there was none: every connection would begin with an event that says what is known.
+const TO_READ = sys.EPOLLIN | sys.EPOLLRDHUP | sys.EPOLLET
+const TO_READ_AND_WRITE = TO_READ | sys.EPOLLOUT
 
 const READ_EVENTS = sys.EPOLLIN | sys.EPOLLRDHUP | sys.EPOLLHUP | sys.EPOLLERR
 const WRITE_EVENTS = sys.EPOLLOUT | sys.EPOLLHUP | sys.EPOLLERR
@@ -40,12 +46,11 @@ function addressOf(calls: Syscalls, buffer: Buffer): number {
   return found
 }
 
-export class FdStream implements ByteStream, EventSource {
+export class FdStream extends Readiness implements ByteStream, EventSource {
   readonly kind = 'epoll'
   /** Encryption is Node's business: see docs/listening.md. */
   readonly tls = null
   readonly descriptor: number
-  readonly readable: Readiness = new Readiness('bytes to read', false)
   /** Made by whoever first finds no room, or waits for it: most streams never do. */
   private room: Readiness | null = null
   closed = false
@@ -60,18 +65,20 @@ export class FdStream implements ByteStream, EventSource {
 
   /**
    * @param descriptor - a connected socket that does not block; the stream owns it from here on
-   * @param listening - where it was accepted; null where it was connected from here
+   * @param remote - whose it is, where that is known
+   * @param local - where it came in, where that is known
    */
-  constructor(poller: EpollPoller, descriptor: number, listening: Endpoint | null) {
+  constructor(poller: EpollPoller, descriptor: number, remote: Endpoint | null = null, local: Endpoint | null = null) {
+    super('bytes to read', false)
     this.poller = poller
     this.descriptor = descriptor
-    if (listening?.family === 'unix') {
-      // The operating system knows of each end the name that was bound: ours has another since, and a client may
-      // bind whatever name it likes.
-      this.localEnd = listening
-      this.remoteEnd = NOWHERE
-    }
-    poller.add(descriptor, this)
+    this.remoteEnd = remote
+    this.localEnd = local
+    poller.add(descriptor, this, TO_READ)
+  }
+
+  get readable(): Readiness {
+    return this
   }
 
   get writable(): Readiness {
@@ -95,7 +102,7 @@ export class FdStream implements ByteStream, EventSource {
   }
 
   onEvents(events: number): void {
-    if ((events & READ_EVENTS) !== 0) this.readable.signal()
+    if ((events & READ_EVENTS) !== 0) this.signal()
     if ((events & WRITE_EVENTS) !== 0) this.room?.signal()
     if ((events & END_EVENTS) === 0) return
     this.peerEnded = true
@@ -103,14 +110,14 @@ export class FdStream implements ByteStream, EventSource {
   }
 
   tryRead(into: Buffer, start: number, end: number): number {
-    if (!this.readable.ready) return WOULD_WAIT
+    if (!this.ready) return WOULD_WAIT
     this.mustBeOpen()
     const calls = sys.syscalls()
     for (;;) {
       const count = calls.recv(this.descriptor, addressOf(calls, into) + start, end - start, 0)
       if (count > 0) {
         // A short read has emptied the socket; only the end of the peer's side may be left to read.
-        if (count < end - start && !this.peerEnded) this.readable.ready = false
+        if (count < end - start && !this.peerEnded) this.ready = false
         return count
       }
       if (count === 0) {
@@ -119,7 +126,7 @@ export class FdStream implements ByteStream, EventSource {
       }
       const errno = calls.errno()
       if (errno === sys.EAGAIN) {
-        this.readable.ready = false
+        this.ready = false
         return WOULD_WAIT
       }
       if (errno !== sys.EINTR) throw streamError(calls, 'recv', errno)
@@ -157,9 +164,9 @@ export class FdStream implements ByteStream, EventSource {
   private noRoom(calls: Syscalls): number {
     this.writable.ready = false
     if (++this.stalls === SIZES.unsentAfter) holdMore(calls, this.descriptor)
-    // Room is told of as a change. A refusal for want of memory, while nothing is on its way to the peer, may
-    // not be followed by one: without this the answer would lie until writeStallTime.
-    this.poller.askAgain(this.descriptor, this)
+    // Room is told of as a change. A refusal for want of memory, while nothing is on its way to the peer, may not be
+    // followed by one: so it is asked for each time, or the answer would lie until writeStallTime.
+    this.poller.change(this.descriptor, this, TO_READ_AND_WRITE)
     return WOULD_WAIT
   }
 
@@ -173,7 +180,7 @@ export class FdStream implements ByteStream, EventSource {
     this.poller.remove(this.descriptor)
     sys.syscalls().close(this.descriptor)
     // Who waits here finds out by the next try.
-    this.readable.signal()
+    this.signal()
     this.room?.signal()
   }
 
@@ -193,7 +200,7 @@ export class FdStream implements ByteStream, EventSource {
     this.mustBeOpen()
     this.closed = true
     this.poller.takeOut(this.descriptor)
-    this.readable.signal()
+    this.signal()
     this.room?.signal()
     return this.descriptor
   }
