@@ -8,13 +8,14 @@
  *      together leave together.
  *   3. What the handler left of the body is read and dropped, if that is cheaper than a new connection.
  * Where a connection is, its state tells (protocol/http1/states.ts): which time runs, what a hang-up means,
- * and what a drain does with it. While it idles it holds no buffer and no parser.
+ * and what a drain does with it. While it idles it holds no buffer and no parser, and no generator waits in it: it is
+ * itself what its task runs, and makes a generator for what comes between two rests.
  */
 import { GyreError, SIZES } from '../base/index.ts'
 import { END, WOULD_WAIT } from '../io/index.ts'
 import type { ByteStream, Endpoint, HangUpWatcher, TlsConnection } from '../io/index.ts'
-import { Cancelled, Deadline, InnerScope, Meter, currentTask, giveWay, inFreshContext, park } from '../kernel/index.ts'
-import type { Coroutine, Expiring, Kernel, Operation, Task, TaskKeeper } from '../kernel/index.ts'
+import { Cancelled, InnerScope, Meter, Timer, currentTask, giveWay, inFreshContext, park } from '../kernel/index.ts'
+import type { Coroutine, Kernel, Operation, Task, TaskKeeper, Trap } from '../kernel/index.ts'
 import { input, nextState } from '../protocol/index.ts'
 import type { ConnectionEvent, ConnectionState, RequestHead } from '../protocol/index.ts'
 import type { ServerContext } from './context.ts'
@@ -30,8 +31,10 @@ import { unanswered } from './tally.ts'
 /** RFC 9110 section 15.5.6 asks for Allow with 405; of a tunnel nothing is allowed. */
 const NOTHING_ALLOWED = 'Allow: \r\n'
 
-export class Connection implements TaskKeeper, Expiring, HangUpWatcher, ExchangePort {
-  readonly kernel: Kernel
+const OVER: IteratorResult<Trap, void> = { done: true, value: undefined }
+
+/** It is its own timer, too, of which it needs one at a time. */
+export class Connection extends Timer implements TaskKeeper, HangUpWatcher, ExchangePort, Operation<void> {
   readonly server: ServerContext
   readonly stream: ByteStream
   readonly outlet: Outlet
@@ -45,8 +48,9 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
   over = false
   /** What keeps the count of the client's connections; null where they are not counted. */
   private readonly address: string | null
-  private readonly deadline: Deadline
   private state: ConnectionState = 'idle'
+  /** What goes on; null while it rests. */
+  private work: Coroutine<void> | null = null
   /** Nothing more is waited for. */
   private quit = false
   private served = 0
@@ -56,18 +60,21 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
   private handling: InnerScope | null = null
 
   constructor(server: ServerContext, stream: ByteStream, address: string | null) {
+    super()
     this.server = server
-    this.kernel = server.kernel
     this.stream = stream
     this.address = address
     this.reader = new HeadReader(stream, server.limit, server.manners !== null)
     this.outlet = new Outlet(stream, server)
-    this.deadline = new Deadline(this)
     stream.watcher = this
     // The time of the first head counts from here: one who only connects gets no longer than one who dawdles.
     // By the clock itself: who hands a connection over may do so outside of every tick.
     this.runFor(server.limit.headTime, this.kernel.host.now())
     if (server.manners !== null) this.companion = server.manners.meet(this)
+  }
+
+  get kernel(): Kernel {
+    return this.server.kernel
   }
 
   get remote(): Endpoint {
@@ -118,19 +125,56 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
     return this.state === 'handling' && this.exchange === null
   }
 
-  /** The connection's task. */
-  *serve(): Coroutine<void> {
+  // What its task runs
+
+  [Symbol.iterator](): this {
+    return this
+  }
+
+  next(brought?: unknown): IteratorResult<Trap, void> {
+    if (this.work === null && !this.reader.hasMore && !this.quit) return this.rest()
+    this.work ??= this.serve()
+    return this.onFrom(this.work.next(brought))
+  }
+
+  throw(error: unknown): IteratorResult<Trap, void> {
+    if (this.work !== null) return this.onFrom(this.work.throw(error))
+    this.abandon(error)
+    this.close()
+    return OVER
+  }
+
+  return(): IteratorResult<Trap, void> {
+    this.work?.return()
+    return OVER
+  }
+
+  private onFrom(step: IteratorResult<Trap, void>): IteratorResult<Trap, void> {
+    if (step.done !== true) return step
+    this.work = null
+    return this.state === 'closed' ? OVER : this.rest()
+  }
+
+  private rest(): IteratorResult<Trap, void> {
+    return park<undefined>(this.stream.readable)[Symbol.iterator]().next()
+  }
+
+  /** Serves what has come, until the connection can rest or is closed. */
+  private *serve(): Coroutine<void> {
     const task = currentTask()
     task.cork = this.outlet
     const { locals } = task
     const { reader, stream } = this
+    let rests = false
     try {
       for (;;) {
-        // A client that always has more is not served before all others.
-        if (this.served > 0 && !reader.hasAhead && reader.hasMore) yield* giveWay()
         let next = reader.next()
         while (next === MORE && !this.quit) {
-          if (reader.begun && this.state === 'idle') this.headBegun()
+          if (!reader.begun) {
+            rests = true
+            return
+          }
+          if (this.state === 'idle') this.headBegun()
           yield* park(stream.readable)
           next = reader.next()
         }
@@ -150,11 +194,13 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
         // What a handler has set in task locals was its request's.
         task.locals = locals
         this.idleAgain()
+        // A client that always has more is not served before all others.
+        if (!reader.hasAhead && reader.hasMore) yield* giveWay()
       }
     } catch (error) {
       this.abandon(error)
     } finally {
-      this.close()
+      if (!rests) this.close()
     }
   }
 
@@ -322,7 +368,7 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
     this.settleAhead()
     if (this.state !== 'closed') this.advance('ended')
     this.companion?.ended()
-    this.kernel.deadlines.cancel(this.deadline)
+    this.kernel.deadlines.cancel(this)
     this.reader.release()
     this.stream.watcher = null
     this.stream.close()
@@ -335,8 +381,8 @@ export class Connection implements TaskKeeper, Expiring, HangUpWatcher, Exchange
   /** Sets the time that the present state may last. @param duration - in milliseconds; Infinity for no end */
   private runFor(duration: number, from: number = this.kernel.time): void {
     const { deadlines } = this.kernel
-    if (duration === Infinity) deadlines.cancel(this.deadline)
-    else deadlines.set(this.deadline, from + duration)
+    if (duration === Infinity) deadlines.cancel(this)
+    else deadlines.set(this, from + duration)
   }
 
   // What the world does to a connection

@@ -34,7 +34,7 @@ export class Roster implements ScopeTasks {
 
   /** Takes a connection in, and has it served. */
   enter(connection: Connection): void {
-    this.kernel.start(connection.serve(), 'connection', this.scope, connection)
+    this.kernel.start(connection, 'connection', this.scope, connection)
   }
 
   /** A connection has ended. @param task - its task */

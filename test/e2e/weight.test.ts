@@ -160,7 +160,10 @@ test('D14: 10,000 idle connections: small, all alive, and all given back', async
   const own = Math.round((heap - heapBefore) / count)
   console.info(`an idle connection of the ${kind} io: ${resident} bytes of resident memory, ${own} on the heap`)
   // Node's sockets are Node's; the bar is for our own.
-  if (kind === 'epoll') expect(Math.max(resident, own)).toBeLessThan(2048)
+  if (kind === 'epoll') {
+    expect(own).toBeLessThan(1000)
+    expect(resident).toBeLessThan(1536)
+  }
   for (let index = 0; index < count; index += 100) await Promise.all(sockets.slice(index, index + 100).map(ask))
   expect(answered).toBe(2 * count)
   const used = cpuTime(server.child.pid)

@@ -47,9 +47,6 @@ function addressOf(calls: Syscalls, buffer: Buffer): number {
 }
 
 export class FdStream extends Readiness implements ByteStream, EventSource {
-  readonly kind = 'epoll'
-  /** Encryption is Node's business: see docs/listening.md. */
-  readonly tls = null
   readonly descriptor: number
   /** Made by whoever first finds no room, or waits for it: most streams never do. */
   private room: Readiness | null = null
@@ -75,6 +72,15 @@ export class FdStream extends Readiness implements ByteStream, EventSource {
     this.remoteEnd = remote
     this.localEnd = local
     poller.add(descriptor, this, TO_READ)
+  }
+
+  get kind(): 'epoll' {
+    return 'epoll'
+  }
+
+  /** Encryption is Node's business: see docs/listening.md. */
+  get tls(): null {
+    return null
   }
 
   get readable(): Readiness {
