@@ -122,7 +122,7 @@ export class ReadChunk extends BodyRead<Buffer | null> {
 }
 
 /** Something made of a whole body. It is its own iterator: a body that is there already costs no coroutine. */
-abstract class WholeRead<T> extends BodyRead<T> implements Iterator<Trap, T> {
+abstract class WholeRead<T> extends BodyRead<T> implements Iterator<Trap, T, unknown> {
   /** Whether the body is not kept. */
   protected abstract readonly lent: boolean
   private begun = false
@@ -133,16 +133,16 @@ abstract class WholeRead<T> extends BodyRead<T> implements Iterator<Trap, T> {
   [Symbol.iterator](): Coroutine<T> {
     if (this.begun) return this.gather()
     this.begun = true
-    return this as Iterator<Trap, T> as Coroutine<T>
+    return this as Iterator<Trap, T, unknown> as Coroutine<T>
   }
 
-  next(): IteratorResult<Trap, T> {
+  next(brought?: unknown): IteratorResult<Trap, T> {
     if (this.rest === null) {
       const whole = this.body.tryGather(this.lent)
       if (whole !== null) return { done: true, value: this.make(whole) }
       this.rest = this.gather()
     }
-    return this.rest.next()
+    return this.rest.next(brought)
   }
 
   throw(error: unknown): IteratorResult<Trap, T> {
