@@ -342,8 +342,10 @@ export class Connection extends Timer implements TaskKeeper, HangUpWatcher, Exch
    */
   private *linger(more: boolean): Coroutine<void> {
     const { stream } = this
-    if (!(more || this.reader.hasUnread) || stream.peerEnded || stream.closed) return
-    stream.shutdown()
+    if (!(more || this.reader.hasUnread) || stream.closed) return
+    // Of a client that has ended its side all has come, and what of it nobody has read would reset the connection as well.
+    if (!stream.peerEnded) stream.shutdown()
+    else if (!stream.readable.ready) return
     this.runFor(this.server.limit.lingerTime)
     for (let left: number = SIZES.lingerBytes; left > 0 && !this.stream.closed;) {
       const size = stream.tryRead(input.bytes, 0, SIZES.input)

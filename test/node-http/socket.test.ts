@@ -77,3 +77,16 @@ test.each([
   await ask(port)
   expect(thrown).toMatchObject({ code })
 })
+
+test('destroySoon resets nobody who has ended a body that nobody has read', async () => {
+  const { connect } = await serve((req, res) => {
+    req.on('data', () => req.pause())
+    res.end('early')
+    setTimeout(() => req.socket.destroySoon(), 100)
+  })
+  const client = await connect({ allowHalfOpen: true })
+  client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10000000\r\n\r\n').send(Buffer.alloc(300_000))
+  client.socket.end()
+  expect(await client.end()).toMatch(/early$/)
+  expect(client.reset).toBe(false)
+})

@@ -12,11 +12,26 @@ export interface AreaHolder {
   moveOut(view: Buffer): void
 }
 
+/**
+ * The place that is read to. There is one, `input`.
+ *
+ * @example
+ * ```ts
+ * const size = input.bytes.write('GET / HTTP/1.1\r\nHost: a\r\n\r\nrest', 'latin1')
+ * parseHead(0, size, { headBytes: 1_000, targetBytes: 100, fieldCount: 10, fieldBytes: 500 })
+ * let saved = ''
+ * const from = headEnd()
+ * input.hold({ moveOut: (view) => { saved = view.toString('latin1', from, size) } })
+ * input.bytes.write('somebody else’s')
+ * console.log(saved) // rest
+ * ```
+ */
 export class InputArea {
   /** The bytes, for their holder alone: nobody is moved out. Made anew when the memory of the parser grows: do not keep it. */
   view: Buffer
   private holder: AreaHolder | null = null
 
+  /** @param view - the bytes themselves */
   constructor(view: Buffer) {
     this.view = view
   }
