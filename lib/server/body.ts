@@ -40,6 +40,8 @@ export class RequestBody {
   limit: number
   private received = 0
   private started = false
+  /** It is read whole, or was to be: what is left where that was broken off is not to be taken for a body. */
+  private wanted = false
   private ended = false
 
   constructor(source: BodySource, limit: number) {
@@ -47,8 +49,10 @@ export class RequestBody {
     this.limit = limit
   }
 
-  *read(): Coroutine<Buffer | null> {
+  /** The next piece; null at the end. @param ofWhole - whether it is read for `gather` */
+  *read(ofWhole: boolean = false): Coroutine<Buffer | null> {
     if (this.ended) return null
+    if (this.wanted && !ofWhole) throw new GyreError('GYRE_BODY_USED')
     // What announces itself as too large is refused before a byte of it is asked for.
     if (!this.started) this.mustFit(this.source.bodyLength ?? 0)
     this.started = true
@@ -71,7 +75,7 @@ export class RequestBody {
   *gather(): Coroutine<Buffer> {
     const { source } = this
     if (this.started) throw new GyreError('GYRE_BODY_USED')
-    this.started = true
+    this.started = this.wanted = true
     if (source.readWhole === undefined) return yield* this.gatherPieces()
     const whole = yield* source.readWhole(this.limit)
     if (whole === null) throw this.tooLarge()
@@ -81,7 +85,7 @@ export class RequestBody {
 
   private *gatherPieces(): Coroutine<Buffer> {
     const whole = new Gathered(this.source.bodyLength ?? Infinity)
-    for (let piece; (piece = yield* this.read()) !== null;) {
+    for (let piece; (piece = yield* this.read(true)) !== null;) {
       if (whole.size === 0 && piece.length === this.source.bodyLength) whole.bytes = piece
       else {
         whole.enlarge(piece.length)

@@ -174,7 +174,7 @@ export class Incoming implements BodySource {
         if (whole.size > limit) return null
         // Where so much is sure to come, it needs no other place than its own.
         if (whole.room >= SIZES.bodyChunk && this.decoder === null) {
-          const end = whole.size + Math.min(this.remaining, whole.room, SIZES.turn)
+          const end = whole.size + Math.min(whole.room, SIZES.turn)
           whole.size += this.count(yield* this.readInto(whole.bytes, whole.size, end))
         } else this.gather(whole, yield* this.fill())
       }
@@ -231,7 +231,11 @@ export class Incoming implements BodySource {
   /** Brings bytes into the input area. @returns how many, from `from` on */
   private *fill(): Coroutine<number> {
     // Before the read and not after it: the input area is everybody's as soon as this task waits.
-    if (this.eager) yield* giveWay()
+    if (this.eager) {
+      yield* giveWay()
+      // Another task may have read on meanwhile.
+      if (this.done) return 0
+    }
     for (;;) {
       const size = this.tryFill()
       if (size !== WOULD_WAIT) return size
@@ -251,12 +255,14 @@ export class Incoming implements BodySource {
     return this.tryRead(input.bytes, 0, SIZES.input)
   }
 
-  /** Reads past the input area; nothing lies there. */
+  /** Reads past the input area, no further than the body goes. */
   private *readInto(into: Buffer, start: number, end: number): Coroutine<number> {
     if (this.eager) yield* giveWay()
     for (;;) {
+      // Another task may have read on meanwhile.
+      if (this.done) return 0
       this.mustBeHere()
-      const size = this.tryRead(into, start, end)
+      const size = this.tryRead(into, start, Math.min(end, start + this.remaining))
       if (size !== WOULD_WAIT) return size
       yield* this.askClient()
     }
@@ -286,9 +292,10 @@ export class Incoming implements BodySource {
     return this.eager && this.remaining >= SIZES.bodyChunk && this.decoder === null
   }
 
-  private *readPiece(): Coroutine<Buffer> {
+  private *readPiece(): Coroutine<Buffer | null> {
     const piece = Buffer.allocUnsafe(SIZES.bodyChunk)
     const size = this.count(yield* this.readInto(piece, 0, piece.length))
+    if (size === 0) return null
     // A piece may be kept for long: it does not take more than twice its size.
     return size * 2 < piece.length ? Buffer.from(piece.subarray(0, size)) : piece.subarray(0, size)
   }

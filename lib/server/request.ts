@@ -159,7 +159,8 @@ export class Request {
    * Reads the next piece of the body.
    *
    * @returns the bytes, which are yours; null at the end. `yield*` or await it.
-   * @throws GyreError `GYRE_BODY_TOO_LARGE`, `GYRE_BODY_TRUNCATED`, `GYRE_BODY_TIMEOUT`, `GYRE_MALFORMED_BODY`
+   * @throws GyreError `GYRE_BODY_TOO_LARGE`, `GYRE_BODY_TRUNCATED`, `GYRE_BODY_TIMEOUT`, `GYRE_MALFORMED_BODY`;
+   *   `GYRE_BODY_USED` after a `bytes`, `text` or `json` that was broken off
    * @example
    * ```ts
    * import { createHash } from 'node:crypto'

@@ -4,9 +4,10 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { giveWay } from '../../lib/kernel/index.ts'
-import { sleep } from '../../lib/index.ts'
+import { BufferedStream, nursery, run, sleep, spawnLater, withScope, writeAll } from '../../lib/index.ts'
 import type { Coroutine, Request } from '../../lib/index.ts'
 import { Gathered } from '../../lib/server/gathered.ts'
+import { memoryPair } from '../../lib/testing/index.ts'
 import { answers } from '../support/client.ts'
 import { eventually, serve } from '../support/serve.ts'
 
@@ -116,6 +117,48 @@ test('a body asked for twice by one and the same reading is read once', async ()
   })
   expect(await exchange(counted('/', pattern(5, 1), true))).toMatchObject([{ status: 500 }])
   expect(events).toMatchObject([{ code: 'GYRE_BODY_USED' }])
+})
+
+test('a body whose reading whole was broken off is not read on as if it began there', async () => {
+  let brokenOff = false
+  const { connect, events } = await serve(function* (request, response) {
+    yield* withScope(function* (scope) {
+      spawnLater(1, function* () {
+        scope.cancel('it takes too long')
+      })
+      yield* request.bytes()
+    })
+    brokenOff = true
+    response.text(String((yield* request.read())?.length))
+  })
+  const client = await connect()
+  client.send(head('/', 'Content-Length: 8', true)).send('1234')
+  await eventually(() => brokenOff)
+  client.send('5678')
+  expect(answers(await client.end())).toMatchObject([{ status: 500 }])
+  expect(events).toMatchObject([{ code: 'GYRE_BODY_USED' }])
+})
+
+test('two tasks that read the same body get it once between them, and nothing of what follows it', async () => {
+  const { server } = await serve(function* (request, response) {
+    let size = 0
+    const read = function* (): Coroutine<void> {
+      for (let piece; (piece = yield* request.read()) !== null;) size += piece.length
+    }
+    yield* nursery(function* (tasks) {
+      for (let count = 0; count < 3; count++) tasks.spawn(read)
+    })
+    response.text(`${request.path} ${size}`)
+  })
+  const [client, serverEnd] = memoryPair({ capacity: 2_000_000 })
+  const bodies = [262_144, 500_000].map((size, index) => counted(`/${size}`, pattern(size, index), index === 1))
+  await run(writeAll(client, Buffer.concat(bodies)))
+  server.serve(serverEnd)
+  const stream = new BufferedStream(client)
+  let text = ''
+  for (let piece; (piece = await run(stream.readSome())) !== null;) text += String(piece)
+  const got = answers(text)
+  expect(got.map(({ body }) => body)).toEqual(['/262144 262144', '/500000 500000'])
 })
 
 test('what is announced and does not come takes no memory', async () => {
