@@ -272,6 +272,8 @@ export class Exchange implements BodyPort, ResponseSink, Settlement, Standing, T
       this.outcome = outcomeOf(this.error, 0)
       this.failedIn = this.phase
     }
+    // Those who are told of the end find a request and a response that have ended, too, where nobody had asked for them.
+    const message = requestFinish.hasSubscribers ? this.message() : null
     // No fake clean end: the client must see that the answer is not whole (W29).
     if (outgoing.begun && !this.whole) port.stream.reset()
     // A step that took too long is told of when it is over, and so may be its request.
@@ -281,9 +283,9 @@ export class Exchange implements BodyPort, ResponseSink, Settlement, Standing, T
     if (!outgoing.finished || (this.left && this.outcome !== 'ok')) this.madeRequest?.breakOff()
     port.server.tally.end()
     port.server.settle(this)
-    if (!requestFinish.hasSubscribers) return
+    if (message === null) return
     const { outcome, status, bytesIn, bytesOut } = this
-    requestFinish.publish({ ...this.message(), outcome, status, bytesIn, bytesOut } satisfies FinishMessage)
+    requestFinish.publish({ ...message, outcome, status, bytesIn, bytesOut } satisfies FinishMessage)
   }
 
   private message(): RequestMessage {

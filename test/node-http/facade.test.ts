@@ -13,6 +13,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { describe, expect, test } from 'vitest'
+import type { FinishMessage } from 'gyre'
 import { Server, createServer } from 'gyre/node-http'
 import { eventually } from '../support/serve.ts'
 import { ask, serve } from './support.ts'
@@ -255,6 +256,34 @@ describe('request and response', () => {
     } finally {
       unsubscribe('http.server.request.start', start)
       unsubscribe('http.server.response.finish', done)
+    }
+  })
+
+  test('tells Gyre’s channel of requests and responses that have ended, which are made for that alone', async () => {
+    const told: unknown[] = []
+    let left = false
+    const done = (message: unknown): void => {
+      const { request, response, outcome } = message as FinishMessage
+      told.push([request.path, outcome, response.stage, request.signal.aborted])
+    }
+    subscribe('gyre.request.finish', done)
+    try {
+      const { port, connect } = await serve((req, res) => {
+        if (req.url === '/answered') res.end()
+        else left = true
+      })
+      await ask(port, { path: '/answered' })
+      const client = await connect()
+      client.send('GET /left HTTP/1.1\r\nHost: a\r\n\r\n')
+      await eventually(() => left)
+      client.close()
+      await eventually(() => told.length === 2)
+      expect(told).toEqual([
+        ['/answered', 'ok', 'ended', false],
+        ['/left', 'gone', 'ended', true],
+      ])
+    } finally {
+      unsubscribe('gyre.request.finish', done)
     }
   })
 })
