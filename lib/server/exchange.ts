@@ -221,7 +221,7 @@ export class Exchange implements BodyPort, ResponseSink, Settlement, Standing, T
     }
   }
 
-  /** Brings the answer into the outlet, and what should leave now to the client. @returns whether all of that is done */
+  /** Sends the answer, as far as nothing has to be waited for. May be called again. @returns whether it is done */
   private tryAnswer(): boolean {
     const { outgoing, port } = this
     if (this.left) return true
