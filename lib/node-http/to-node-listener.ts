@@ -8,9 +8,9 @@ import { homeKernel } from '../io/index.ts'
 import type { ByteStream, Endpoint } from '../io/index.ts'
 import { Cancelled, Spot, park } from '../kernel/index.ts'
 import type { Coroutine, Kernel, Operation, Scope } from '../kernel/index.ts'
-import { RequestFields, reasonOf, responseHead, sameName } from '../protocol/index.ts'
+import { RequestFields, reasonOf, sameName } from '../protocol/index.ts'
 import type { PlannedHead, ResponseFields } from '../protocol/index.ts'
-import { Request, Response, finish, lineLogger } from '../server/index.ts'
+import { Request, Response, finish, headOf, lineLogger } from '../server/index.ts'
 import type { BodySource, Handler, InterimStatus, Logger, Payload, ResponseSink, Takeover } from '../server/index.ts'
 
 const NOWHERE: Endpoint = { address: '', port: 0, family: 'unix' }
@@ -200,17 +200,8 @@ class Visit implements BodySource, ResponseSink {
     const { res, req } = this
     if (res.writableEnded || (res.headersSent && this.sent === null)) throw new GyreError('GYRE_RESPONSE_ENDED')
     const { status, reason, ownHeaders, contentType } = response
-    const planned = (this.sent ??= responseHead({
-      method: req.method ?? 'GET',
-      minor: req.httpVersionMinor === 0 ? 0 : 1,
-      status,
-      reason,
-      fields: ownHeaders,
-      contentType,
-      length,
-      keepAlive: true,
-      date: '',
-    }))
+    const asked = { method: req.method ?? 'GET', minor: req.httpVersionMinor === 0 ? 0 : 1 } as const
+    const planned = (this.sent ??= headOf(response, asked, { length }))
     if (planned.hasBody && planned.length !== undefined && this.bodyBytes + next > planned.length)
       throw new GyreError('GYRE_LENGTH_MISMATCH', `Content-Length is ${planned.length}, and the body is longer`)
     if (res.headersSent) return planned

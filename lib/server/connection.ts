@@ -189,8 +189,10 @@ export class Connection extends Timer implements TaskKeeper, HangUpWatcher, Exch
         if (next.method === 'CONNECT' && this.server.connect === null) return yield* this.refuseTunnel(next)
         const exchange = this.begin(next)
         const keep =
-          this.kernel.contexts === null ? exchange.tryRun() : yield* inFreshContext(() => this.wholly(exchange))
-        if (!(keep ?? (yield* exchange.run()))) return yield* this.end(next)
+          this.kernel.contexts === null
+            ? (exchange.tryRun() ?? (yield* exchange.run()))
+            : yield* inFreshContext(this.wholly(exchange))
+        if (!keep) return yield* this.end(next)
         // What a handler has set in task locals was its request's.
         task.locals = locals
         this.idleAgain()

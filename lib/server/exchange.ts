@@ -227,7 +227,7 @@ export class Exchange implements BodyPort, ResponseSink, Settlement, Standing, T
     if (this.left) return true
     if (outgoing.takeover !== null) this.keep = outgoing.takeover.keep
     else if (!outgoing.finished) {
-      if (this.meter !== null) this.addTiming()
+      this.addTiming()
       if (!outgoing.tryFinish(this.response)) return false
       this.keep = true
     }
@@ -316,7 +316,7 @@ export class Exchange implements BodyPort, ResponseSink, Settlement, Standing, T
   // What the response needs of it
 
   sendChunk(response: Response, chunk: Payload): Coroutine<void> {
-    if (this.meter !== null) this.addTiming()
+    this.addTiming()
     return this.outgoing.sendChunk(response, chunk)
   }
 

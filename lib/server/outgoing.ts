@@ -20,6 +20,7 @@ import type { ServerContext } from './context.ts'
 import { errorText } from './error-text.ts'
 import type { Incoming } from './incoming.ts'
 import type { Outlet } from './outlet.ts'
+import { headOf } from './planned.ts'
 import type { Takeover } from './takeover.ts'
 import { UpgradeRequired } from './upgrade.ts'
 import type { InterimStatus, Payload, Response } from './response.ts'
@@ -289,17 +290,7 @@ export class Outgoing {
   private plan(response: Response, length: number | undefined): PlannedHead {
     // Here, where it is not too late to answer with the error.
     if (response.ownTrailers !== null) lastChunk(response.ownTrailers)
-    return responseHead({
-      method: this.head.method,
-      minor: this.head.minor,
-      status: response.status,
-      reason: response.reason,
-      fields: response.ownHeaders,
-      contentType: response.contentType,
-      length,
-      keepAlive: this.mayGoOn(),
-      date: this.port.server.dateLine(),
-    })
+    return headOf(response, this.head, { length, keepAlive: this.mayGoOn(), date: this.port.server.dateLine() })
   }
 
   /** A connection goes on if both sides want it to, and if the rest of the body can be had cheaply. */

@@ -5,8 +5,8 @@ import { GyreError, statusOf } from '../../base/index.ts'
 import type { ByteStream } from '../../io/index.ts'
 import { currentTask, giveWay, waitPromise } from '../../kernel/index.ts'
 import type { Coroutine, Kernel, Operation, Scope } from '../../kernel/index.ts'
-import { RequestFields, responseHead } from '../../protocol/index.ts'
-import { Request as GyreRequest, Response as GyreResponse, errorText, finish } from '../../server/index.ts'
+import { RequestFields } from '../../protocol/index.ts'
+import { Request as GyreRequest, Response as GyreResponse, errorText, finish, headOf } from '../../server/index.ts'
 import type { BodySource, Handler, Payload, RequestDoor, ResponseSink } from '../../server/index.ts'
 import { AsyncResult, withSignal } from '../../sync/index.ts'
 
@@ -149,18 +149,7 @@ export class WebExchange implements BodySource, ResponseSink, RequestDoor {
   /** @param length - of the body, where it is known @throws GyreError for what our own server would not send */
   private init(length: number | undefined): ResponseInit {
     const { status, reason, contentType, ownHeaders } = this.response
-    const { method } = this.from
-    responseHead({
-      method,
-      minor: 1,
-      status,
-      reason,
-      fields: ownHeaders,
-      contentType,
-      length,
-      keepAlive: true,
-      date: '',
-    })
+    headOf(this.response, { method: this.from.method, minor: 1 }, { length })
     const headers = new Headers()
     for (const [name, value] of ownHeaders ?? []) headers.append(name, value)
     if (contentType !== '' && !headers.has('content-type')) headers.set('content-type', contentType)
