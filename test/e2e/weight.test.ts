@@ -180,7 +180,6 @@ test('D14: 10,000 idle connections: small, all alive, and all given back', async
   if (kind === 'epoll') expect(after.rss - before).toBeLessThan(20 * MB)
 }, 60_000)
 
-// The loading of modules alone has some 70 files open at once.
 test.skipIf(kind !== 'epoll')(
   'D10: out of descriptors it rests, goes on serving, and takes the others in later',
   async () => {

@@ -20,6 +20,7 @@ export interface Closed {
 
 /** How the process of a server differs from a plain one. */
 export interface ProcessOptions {
+  /** How many descriptors it may have open, from where it serves on: the loading of modules alone takes about a hundred. */
   descriptors?: number
   /** For node. */
   flags?: readonly string[]
@@ -55,6 +56,12 @@ export interface ServerProcess {
   stop(): Promise<number | null>
 }
 
+/** Files that are held for nothing, so that a limit high enough to load under leaves no more room than a low one. */
+const BALLAST = 1000
+const HOLD_BALLAST = `
+  const { openSync } = await import('node:fs')
+  for (let held = 0; held < ${BALLAST}; held++) openSync('/dev/null')`
+
 const CLOSING = `
   globalThis.notes = {}
   let before
@@ -81,11 +88,14 @@ export async function startServer(handler: string, options = '{}', how: ProcessO
       process.send({ ...server.statistics(), rss, heap: heapUsed + external })
     })
     ${how.closing === true ? CLOSING : ''}
+    ${how.descriptors === undefined ? '' : HOLD_BALLAST}
     const { port } = await server.listen(${how.listen ?? "{ port: 0, host: '127.0.0.1' }"})
     process.send({ port })`
   const node = [process.execPath, '--expose-gc', ...(how.flags ?? []), '--input-type=module', '-e', program]
   const [command, ...args] =
-    how.descriptors === undefined ? node : ['sh', '-c', `ulimit -n ${how.descriptors}; exec "$@"`, 'sh', ...node]
+    how.descriptors === undefined
+      ? node
+      : ['sh', '-c', `ulimit -n ${how.descriptors + BALLAST}; exec "$@"`, 'sh', ...node]
   const child = spawn(command as string, args, { stdio: ['ignore', 'inherit', 'pipe', 'ipc'] })
   let errors = ''
   child.stderr?.on('data', (bytes) => (errors += String(bytes)))
@@ -108,7 +118,12 @@ export async function startServer(handler: string, options = '{}', how: ProcessO
         resolve(value as T)
       }),
     )
-  const { port } = await message<{ port: number }>()
+  const { port } = await Promise.race([
+    message<{ port: number }>(),
+    exited.then(([code]) => {
+      throw new Error(`The server ended with ${String(code)} before it listened: ${errors}`)
+    }),
+  ])
   const statistics: ServerProcess['statistics'] = () => {
     const answer = message<Awaited<ReturnType<ServerProcess['statistics']>>>()
     child.send('statistics')
