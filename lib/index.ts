@@ -9,6 +9,7 @@ export {
   Backdoor,
   BufferedStream,
   END,
+  LayeredStream,
   OpenFile,
   Process,
   SignalSource,

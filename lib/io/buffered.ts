@@ -8,12 +8,9 @@ import { GyreError, SIZES } from '../base/index.ts'
 import { park } from '../kernel/index.ts'
 import type { Coroutine } from '../kernel/index.ts'
 import { Lock } from '../sync/index.ts'
-import type { Endpoint } from './endpoint.ts'
-import type { Readiness } from './readiness.ts'
+import { LayeredStream } from './layered.ts'
 import { scratchBuffer } from './scratch.ts'
 import { END, WOULD_WAIT, writeAll } from './stream.ts'
-import type { ByteStream, HangUpWatcher } from './stream.ts'
-import type { TlsConnection } from './tls.ts'
 
 const NOTHING = Buffer.alloc(0)
 const LINE_FEED = 10
@@ -45,19 +42,12 @@ export interface BufferedStreamStatistics {
  * yield* server.close()
  * ```
  */
-export class BufferedStream implements ByteStream, Disposable {
-  /** What is beneath. */
-  readonly stream: ByteStream
+export class BufferedStream extends LayeredStream implements Disposable {
   private readonly writing = new Lock()
   private bytes = NOTHING
   /** What was not taken yet is `bytes[start, end)`. */
   private start = 0
   private end = 0
-
-  /** @param stream - is used through this one from here on */
-  constructor(stream: ByteStream) {
-    this.stream = stream
-  }
 
   /** How many bytes came and were not taken yet. */
   get unread(): number {
@@ -215,72 +205,12 @@ export class BufferedStream implements ByteStream, Disposable {
     this.end += count
   }
 
-  tryRead(into: Buffer, start: number, end: number): number {
+  override tryRead(into: Buffer, start: number, end: number): number {
     if (this.unread === 0) return this.stream.tryRead(into, start, end)
     if (this.closed) throw new GyreError('GYRE_STREAM_CLOSED')
     const count = Math.min(end - start, this.unread)
     this.take(count).copy(into, start)
     return count
-  }
-
-  tryWrite(from: Buffer, start: number, end: number): number {
-    return this.stream.tryWrite(from, start, end)
-  }
-
-  get kind(): ByteStream['kind'] {
-    return this.stream.kind
-  }
-
-  get readable(): Readiness {
-    return this.stream.readable
-  }
-
-  get writable(): Readiness {
-    return this.stream.writable
-  }
-
-  get closed(): boolean {
-    return this.stream.closed
-  }
-
-  get peerEnded(): boolean {
-    return this.stream.peerEnded
-  }
-
-  get remote(): Endpoint {
-    return this.stream.remote
-  }
-
-  get local(): Endpoint {
-    return this.stream.local
-  }
-
-  get acknowledged(): number {
-    return this.stream.acknowledged
-  }
-
-  get tls(): TlsConnection | null {
-    return this.stream.tls
-  }
-
-  get watcher(): HangUpWatcher | null {
-    return this.stream.watcher
-  }
-
-  set watcher(watcher: HangUpWatcher | null) {
-    this.stream.watcher = watcher
-  }
-
-  shutdown(): void {
-    this.stream.shutdown()
-  }
-
-  close(): void {
-    this.stream.close()
-  }
-
-  reset(): void {
-    this.stream.reset()
   }
 
   /** Closes, for `using`. */

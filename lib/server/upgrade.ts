@@ -3,7 +3,8 @@
  * 7.8), or a tunnel (section 9.3.6).
  */
 import { GyreError } from '../base/index.ts'
-import type { ByteStream, Endpoint, HangUpWatcher, Readiness, TlsConnection } from '../io/index.ts'
+import { LayeredStream } from '../io/index.ts'
+import type { ByteStream } from '../io/index.ts'
 import type { Coroutine } from '../kernel/index.ts'
 import { connectHead, upgradeHead } from '../protocol/index.ts'
 import type { RequestHead, ResponseFields } from '../protocol/index.ts'
@@ -92,82 +93,21 @@ function streamWithRest(stream: ByteStream, rest: Buffer | null): ByteStream {
 }
 
 /** A stream of which some was read already. */
-class StreamWithRest implements ByteStream {
-  private readonly stream: ByteStream
+class StreamWithRest extends LayeredStream {
   private rest: Buffer | null
 
   constructor(stream: ByteStream, rest: Buffer) {
-    this.stream = stream
+    super(stream)
     this.rest = rest
     // Who waits before the first try must not wait for what is here already.
     stream.readable.signal()
   }
 
-  get kind(): ByteStream['kind'] {
-    return this.stream.kind
-  }
-
-  get readable(): Readiness {
-    return this.stream.readable
-  }
-
-  get writable(): Readiness {
-    return this.stream.writable
-  }
-
-  get closed(): boolean {
-    return this.stream.closed
-  }
-
-  get peerEnded(): boolean {
-    return this.stream.peerEnded
-  }
-
-  get remote(): Endpoint {
-    return this.stream.remote
-  }
-
-  get tls(): TlsConnection | null {
-    return this.stream.tls
-  }
-
-  get acknowledged(): number {
-    return this.stream.acknowledged
-  }
-
-  get local(): Endpoint {
-    return this.stream.local
-  }
-
-  get watcher(): HangUpWatcher | null {
-    return this.stream.watcher
-  }
-
-  set watcher(watcher: HangUpWatcher | null) {
-    this.stream.watcher = watcher
-  }
-
-  tryRead(into: Buffer, start: number, end: number): number {
+  override tryRead(into: Buffer, start: number, end: number): number {
     const { rest } = this
-    if (rest === null || this.stream.closed) return this.stream.tryRead(into, start, end)
+    if (rest === null || this.closed) return super.tryRead(into, start, end)
     const count = rest.copy(into, start, 0, Math.min(rest.length, end - start))
     this.rest = count < rest.length ? rest.subarray(count) : null
     return count
-  }
-
-  tryWrite(from: Buffer, start: number, end: number): number {
-    return this.stream.tryWrite(from, start, end)
-  }
-
-  shutdown(): void {
-    this.stream.shutdown()
-  }
-
-  close(): void {
-    this.stream.close()
-  }
-
-  reset(): void {
-    this.stream.reset()
   }
 }
