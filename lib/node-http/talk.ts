@@ -304,7 +304,10 @@ export class Talk extends Line implements Companion {
 
   private detach(res: Tied): void {
     this.res = null
-    if (this.socket._httpMessage === res) res.detachSocket(this.socket as never)
+    if (this.socket._httpMessage !== res) return
+    // What `detachSocket` does, but for a listener that it would look for in vain.
+    this.socket._httpMessage = null
+    ;(res as { socket: unknown }).socket = null
   }
 
   /** Hands the connection to the listeners of 'upgrade' or 'connect', as a socket of Node's. */
