@@ -44,7 +44,7 @@ export const SCENARIOS = {
   },
   close: {
     title: 'a connection for each request',
-    servers: [...OPEN, 'nginx'],
+    servers: ['C loop that closes', ...OPEN, 'nginx'],
     base: 'Gyre',
     page: '/last',
     close: true,

@@ -24,6 +24,12 @@ const python = (debian, module, name) => ({
   needs: { module, debian },
   command: (port) => [PYTHON, here('hello.py'), name, port],
 })
+const cLoop = (...args) => ({
+  needs: { program: 'gcc', debian: 'gcc' },
+  prepare: () => execFileSync('gcc', ['-O2', '-o', join(scratch, 'c-loop'), here('c-loop.c')]),
+  command: (port) => [join(scratch, 'c-loop'), port, ...args],
+  version: () => told('gcc', '-dumpfullversion'),
+})
 
 export const SERVERS = {
   Gyre: { ours: true, ...node('gyre.mjs', 'native') },
@@ -35,12 +41,8 @@ export const SERVERS = {
     command: (port) => [bunProgram(), here('bun.mjs'), port],
     version: () => told(bunProgram(), '--version'),
   },
-  'C loop': {
-    needs: { program: 'gcc', debian: 'gcc' },
-    prepare: () => execFileSync('gcc', ['-O2', '-o', join(scratch, 'c-loop'), here('c-loop.c')]),
-    command: (port) => [join(scratch, 'c-loop'), port],
-    version: () => told('gcc', '-dumpfullversion'),
-  },
+  'C loop': cLoop(),
+  'C loop that closes': cLoop('last'),
   nginx: {
     needs: { program: 'nginx', debian: 'nginx' },
     prepare: () => writeFileSync(join(scratch, 'stream'), Buffer.alloc(STREAM_SIZE, 'x')),

@@ -1,5 +1,6 @@
 /*
- * The limit: an epoll loop that parses nothing and answers every read with the same bytes.
+ * The limit: an epoll loop that parses nothing and answers every read with the same bytes. `c-loop port last` closes
+ * the connection behind each answer.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -10,10 +11,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static const char answer[] = "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
-                             "Content-Type: text/plain; charset=utf-8\r\nContent-Length: 13\r\n\r\nHello, World!";
+#define ANSWER(fields)                                                                                                 \
+  "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"                                                         \
+  "Content-Type: text/plain; charset=utf-8\r\nContent-Length: 13\r\n" fields "\r\nHello, World!"
+
+static const char more[] = ANSWER(""), last[] = ANSWER("Connection: close\r\n");
 
 int main(int argc, char **argv) {
+  int closes = argc > 2, size = closes ? sizeof last - 1 : sizeof more - 1;
+  const char *answer = closes ? last : more;
   int on = 1, listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), epoll = epoll_create1(0);
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(argc > 1 ? atoi(argv[1]) : 0)};
   struct epoll_event event = {.events = EPOLLIN, .data.fd = listener}, events[1024];
@@ -33,10 +39,11 @@ int main(int argc, char **argv) {
           event.data.fd = fd;
           epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
         }
-      } else if (recv(fd, input, sizeof input, 0) > 0)
-        send(fd, answer, sizeof answer - 1, MSG_NOSIGNAL);
-      else
-        close(fd);
+      } else {
+        int received = recv(fd, input, sizeof input, 0);
+        if (received > 0) send(fd, answer, size, MSG_NOSIGNAL);
+        if (received <= 0 || closes) close(fd);
+      }
     }
   }
 }
