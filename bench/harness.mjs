@@ -14,13 +14,13 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { SCENARIOS, stepsOf } from './scenarios.mjs'
 import { SERVERS } from './servers.mjs'
+import { BROWSER_FILE, browserFields } from './load/browser.mjs'
 import { HELLO, STREAM_SIZE } from './servers/site.mjs'
 
 const SERVER_CORE = '0'
 const LOAD_CORE = '1'
 const TICK_US = 1_000_000 / Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }))
 const here = (path) => fileURLToPath(new URL(path, import.meta.url))
-const BROWSER_HEAD = here('load/browser.txt')
 
 /** Programs that are running, each with all its children in a group: they end with us however we end. */
 const running = new Set()
@@ -88,15 +88,14 @@ async function listening(child, port) {
 
 /** @throws Error where the server does not give the answer that is measured */
 async function checkAnswer(url, { page, body, browser, close }) {
-  const lines = browser ? readFileSync(BROWSER_HEAD, 'utf8').trim().split('\n') : []
-  const headers = Object.fromEntries(lines.map((line) => line.split(/: (.*)/)))
+  const headers = browser ? browserFields() : new Headers()
   const sent = body === undefined ? {} : { method: 'POST', body: Buffer.alloc(body, 'x') }
   const answer = await fetch(url, { headers, ...sent })
   const bytes = Buffer.from(await answer.arrayBuffer())
   const isRight = {
     '/': () => bytes.toString() === HELLO,
     '/last': () => bytes.toString() === HELLO,
-    '/json': () => JSON.parse(bytes).agent === headers['User-Agent'],
+    '/json': () => JSON.parse(bytes).agent === headers.get('User-Agent'),
     '/upload': () => Number(bytes.toString()) === body,
     '/stream': () => bytes.length === STREAM_SIZE,
   }
@@ -117,7 +116,7 @@ async function closes({ hostname, port, pathname, host }) {
 
 /** @returns what wrk has counted and timed, in microseconds */
 async function load(url, { connections, body, browser, close, pipeline }, seconds, { anyCore, endsConnections }) {
-  const wishes = { body, close: close && 1, pipeline, headers: browser && BROWSER_HEAD }
+  const wishes = { body, close: close && 1, pipeline, headers: browser && BROWSER_FILE }
   const args = Object.entries(wishes).flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`]))
   const wrk = [
     'wrk',

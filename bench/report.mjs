@@ -4,6 +4,7 @@
 import { BARS, MICRO_BARS } from './bars.mjs'
 import { ratio, summary, verdict } from './figures.mjs'
 import { ONLY_STEP, SCENARIOS, stepsOf } from './scenarios.mjs'
+import { SERVERS } from './servers.mjs'
 
 const digits = (value) => (value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2))
 const spread = ({ least, most }) => `${digits(least)}-${digits(most)}`
@@ -84,7 +85,15 @@ const UNITS = {
   perConnection: (value) => `${value.toFixed(0)} bytes`,
 }
 const named = ({ server, step }) => (step === ONLY_STEP ? server : `${server} (${step})`)
-const limit = ({ most }) => (most === undefined ? 'at least' : 'at most')
+const direction = ({ most }) => (most === undefined ? 'at least' : 'at most')
+
+/** @returns what a bar's ratio would be with its limit in the place of ours; undefined where that was not measured */
+function limitOf({ figure, of: one, against: other, limit }, runsOf) {
+  const [runs, others] = [one, other].map((side) =>
+    runsOf(SERVERS[side.server].ours ? { ...side, server: limit } : side),
+  )
+  return runs && others && ratio(runs, others, figure)
+}
 
 /** @returns a line for each bar of which both sides were measured */
 export function barLines({ rows, micro }) {
@@ -101,7 +110,11 @@ export function barLines({ rows, micro }) {
     const what = `${one.scenario}, ${FIGURES[figure]}: ${named(one)}${other === undefined ? '' : ` / ${named(other)}`}`
     const value =
       found.isTold === false ? `(${spread(found)})` : `${unit(found.median)} (${unit(found.least)}-${unit(found.most)})`
-    lines.push(`${what}: ${value}; bar: ${limit(bar)} ${unit(bar.most ?? bar.least)}; ${verdict(found, bar)}`)
+    const least = bar.limit === undefined ? undefined : limitOf(bar, runsOf)
+    lines.push(
+      `${what}: ${value}; bar: ${direction(bar)} ${unit(bar.most ?? bar.least)}; ${verdict(found, bar)}` +
+        (least === undefined ? '' : `; the ${bar.limit} in our place: ${told(least)}`),
+    )
   }
   for (const bar of MICRO_BARS) {
     const runs = (name) => micro?.find((row) => row.name === name)?.runs

@@ -25,7 +25,13 @@ export const SCENARIOS = {
     page: '/',
     connections: 1,
   },
-  json: { title: 'JSON, with the header of a browser', servers: OPEN, base: 'Gyre', page: '/json', browser: true },
+  json: {
+    title: 'JSON, with the header of a browser',
+    servers: ['C loop of JSON', ...OPEN],
+    base: 'Gyre',
+    page: '/json',
+    browser: true,
+  },
   'post-1k': { title: 'POST of 1 KB', servers: OPEN, base: 'Gyre', page: '/upload', body: 1024 },
   'post-64k': { title: 'POST of 64 KB', servers: OPEN, base: 'Gyre', page: '/upload', body: 65_536 },
   stream: {
@@ -66,7 +72,7 @@ export const SCENARIOS = {
   wsgi: {
     title: 'WSGI hello, the server with all its threads and processes on one core',
     servers: [
-      ...['Gyre', 'Gyre WSGI inline', 'Gyre WSGI generator', 'Gyre WSGI threads'],
+      ...['C loop', 'Gyre', 'Gyre WSGI inline', 'Gyre WSGI generator', 'Gyre WSGI threads'],
       ...['gunicorn gthread', 'waitress', 'gevent pywsgi', 'Tornado WSGIContainer', 'uWSGI'],
     ],
     base: 'Gyre WSGI inline',

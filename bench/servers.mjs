@@ -7,7 +7,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { STREAM_SIZE } from './servers/site.mjs'
+import { browserFields } from './load/browser.mjs'
+import { HELLO, STREAM_SIZE, TEXT, jsonPage, wholeAnswer } from './servers/site.mjs'
 
 const here = (file) => fileURLToPath(new URL(`servers/${file}`, import.meta.url))
 const PYTHON = existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3'
@@ -24,10 +25,14 @@ const python = (debian, module, name) => ({
   needs: { module, debian },
   command: (port) => [PYTHON, here('hello.py'), name, port],
 })
-const cLoop = (...args) => ({
+/** @param name - of the answer's file */
+const cLoop = (name, answer, ...flags) => ({
   needs: { program: 'gcc', debian: 'gcc' },
-  prepare: () => execFileSync('gcc', ['-O2', '-o', join(scratch, 'c-loop'), here('c-loop.c')]),
-  command: (port) => [join(scratch, 'c-loop'), port, ...args],
+  prepare: () => {
+    writeFileSync(join(scratch, name), answer())
+    execFileSync('gcc', ['-O2', '-o', join(scratch, 'c-loop'), here('c-loop.c')])
+  },
+  command: (port) => [join(scratch, 'c-loop'), port, join(scratch, name), ...flags],
   version: () => told('gcc', '-dumpfullversion'),
 })
 
@@ -41,8 +46,12 @@ export const SERVERS = {
     command: (port) => [bunProgram(), here('bun.mjs'), port],
     version: () => told(bunProgram(), '--version'),
   },
-  'C loop': cLoop(),
-  'C loop that closes': cLoop('last'),
+  'C loop': cLoop('hello', () => wholeAnswer(HELLO, TEXT)),
+  'C loop that closes': cLoop('last', () => wholeAnswer(HELLO, TEXT, 'Connection: close\r\n'), 'last'),
+  'C loop of JSON': cLoop('json', () => {
+    const fields = browserFields()
+    return wholeAnswer(JSON.stringify(jsonPage((name) => fields.get(name))), 'application/json')
+  }),
   nginx: {
     needs: { program: 'nginx', debian: 'nginx' },
     prepare: () => writeFileSync(join(scratch, 'stream'), Buffer.alloc(STREAM_SIZE, 'x')),

@@ -1,29 +1,26 @@
 /*
- * The limit: an epoll loop that parses nothing and answers every read with the same bytes. `c-loop port last` closes
- * the connection behind each answer.
+ * The limit: an epoll loop that parses nothing and answers every read with the same bytes, those of a file.
+ * `c-loop port file last` closes the connection behind each answer.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define ANSWER(fields)                                                                                                 \
-  "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"                                                         \
-  "Content-Type: text/plain; charset=utf-8\r\nContent-Length: 13\r\n" fields "\r\nHello, World!"
-
-static const char more[] = ANSWER(""), last[] = ANSWER("Connection: close\r\n");
-
 int main(int argc, char **argv) {
-  int closes = argc > 2, size = closes ? sizeof last - 1 : sizeof more - 1;
-  const char *answer = closes ? last : more;
+  if (argc < 3) return 2;
+  static char answer[65536], input[65536];
+  FILE *file = fopen(argv[2], "rb");
+  if (!file) return 1;
+  int size = fread(answer, 1, sizeof answer, file), closes = argc > 3;
   int on = 1, listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), epoll = epoll_create1(0);
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(argc > 1 ? atoi(argv[1]) : 0)};
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(atoi(argv[1]))};
   struct epoll_event event = {.events = EPOLLIN, .data.fd = listener}, events[1024];
-  char input[65536];
   inet_pton(AF_INET, "127.0.0.1", &address.sin_addr);
   setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);

@@ -20,6 +20,11 @@ export const jsonPage = (field) => ({
   language: field('accept-language'),
 })
 
+/** All bytes of an answer, for servers that make none. */
+export const wholeAnswer = (body, type, lines = '') =>
+  `HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Type: ${type}\r\n` +
+  `Content-Length: ${Buffer.byteLength(body)}\r\n${lines}\r\n${body}`
+
 /** The last argument of every server. */
 export const port = Number(process.argv.at(-1))
 export const host = '127.0.0.1'
