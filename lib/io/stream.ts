@@ -78,10 +78,11 @@ export interface ByteStream {
    * @param from - holds the bytes
    * @param start - the first of them
    * @param end - the place behind the last
+   * @param last - whether `close()` or `shutdown()` follows at once, so that the end may leave together with the bytes
    * @returns how many bytes were taken, or `WOULD_WAIT`
    * @throws GyreError as `tryRead`
    */
-  tryWrite(from: Buffer, start: number, end: number): number
+  tryWrite(from: Buffer, start: number, end: number, last?: boolean): number
 
   /**
    * Writes what there is room for of a file, which goes from the system's cache to the peer without coming into this

@@ -192,7 +192,10 @@ export class Connection extends Timer implements TaskKeeper, HangUpWatcher, Exch
           this.kernel.contexts === null
             ? (exchange.tryRun() ?? (yield* exchange.run()))
             : yield* inFreshContext(this.wholly(exchange))
-        if (!keep) return yield* this.end(next)
+        if (!keep) {
+          if (this.end(next)) yield* this.linger()
+          return
+        }
         // What a handler has set in task locals was its request's.
         task.locals = locals
         this.idleAgain()
@@ -267,14 +270,14 @@ export class Connection extends Timer implements TaskKeeper, HangUpWatcher, Exch
     this.runFor(this.over ? limit.lastCallTime : limit.keepAliveTime)
   }
 
-  /** The answer to this request was the last. */
-  private *end(head: RequestHead): Coroutine<void> {
-    if (this.stream.closed || this.state === 'upgraded') return
+  /** The answer to this request was the last. @returns whether its client may be sending more */
+  private end(head: RequestHead): boolean {
+    if (this.stream.closed || this.state === 'upgraded') return false
     this.advance('lastAnswered')
     this.companion?.ended()
     this.settleAhead()
     // Where the client has asked for the end it sends nothing more; else something may be on its way.
-    yield* this.linger(head.keepAlive || head.framing !== 'none')
+    return head.keepAlive || head.framing !== 'none' || this.reader.hasUnread
   }
 
   private headBegun(): void {
@@ -299,7 +302,7 @@ export class Connection extends Timer implements TaskKeeper, HangUpWatcher, Exch
     else yield* this.outlet.write(Outgoing.refusal(error, this.server.dateLine(), fields), '')
     yield* this.outlet.flush()
     companion?.ended()
-    yield* this.linger(true)
+    yield* this.linger()
   }
 
   /** The time for a request is over, or the server shuts down. */
@@ -310,7 +313,7 @@ export class Connection extends Timer implements TaskKeeper, HangUpWatcher, Exch
       return yield* this.refuse(new GyreError(this.over ? 'GYRE_SHUTDOWN' : 'GYRE_HEAD_TIMEOUT'))
     if (this.served === 0 && !this.over) this.settleHead(new GyreError('GYRE_HEAD_TIMEOUT'), null, 0)
     this.advance('lastAnswered')
-    yield* this.linger(true)
+    yield* this.linger()
   }
 
   private *endedByClient(): Coroutine<void> {
@@ -339,12 +342,10 @@ export class Connection extends Timer implements TaskKeeper, HangUpWatcher, Exch
    * Ends the connection so that the client can read the last answer: our side first; then what it still
    * sends is read and dropped for a while, because unread bytes would make the operating system reset
    * the connection, and the answer with it (RFC 9112 section 9.6).
-   *
-   * @param more - whether the client may be sending
    */
-  private *linger(more: boolean): Coroutine<void> {
+  private *linger(): Coroutine<void> {
     const { stream } = this
-    if (!(more || this.reader.hasUnread) || stream.closed) return
+    if (stream.closed) return
     // Of a client that has ended its side all has come, and what of it nobody has read would reset the connection as well.
     if (!stream.peerEnded) stream.shutdown()
     else if (!stream.readable.ready) return
@@ -368,7 +369,7 @@ export class Connection extends Timer implements TaskKeeper, HangUpWatcher, Exch
   }
 
   private close(): void {
-    this.outlet.tryFlush()
+    this.outlet.tryFlush(true)
     this.settleAhead()
     if (this.state !== 'closed') this.advance('ended')
     this.companion?.ended()

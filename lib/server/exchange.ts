@@ -229,17 +229,17 @@ export class Exchange implements BodyPort, ResponseSink, Settlement, Standing, T
     else if (!outgoing.finished) {
       this.addTiming()
       if (!outgoing.tryFinish(this.response)) return false
-      this.keep = true
+      this.keep = outgoing.goesOn
     }
     if (this.keep && port.reader.hasAhead) return true
-    port.outlet.tryFlush()
+    port.outlet.tryFlush(!this.keep)
     return !port.outlet.pending
   }
 
   private *answer(): Coroutine<void> {
     const { outgoing, port } = this
     if (outgoing.takeover === null && !outgoing.finished) this.keep = yield* outgoing.finish(this.response)
-    if (!this.keep || !port.reader.hasAhead) yield* port.outlet.flush()
+    if (!this.keep || !port.reader.hasAhead) yield* port.outlet.flush(!this.keep)
   }
 
   private succeed(): void {

@@ -69,30 +69,34 @@ export class Outgoing {
     return this.sent !== null || this.finished || this.takeover?.begun === true
   }
 
+  /** Whether the connection goes on after the answer that was sent. */
+  get goesOn(): boolean {
+    return this.sent?.keepAlive ?? true
+  }
+
   /**
-   * The way of most answers, which needs no waiting: a short body in one piece, HTTP/1.1, a connection that goes on.
+   * The way of most answers, which needs no waiting: a short body in one piece.
    *
-   * @returns whether the answer is in the outlet, and the connection goes on; where not, `finish` must see to it
+   * @returns whether the answer is in the outlet; where not, `finish` must see to it
    * @throws GyreError as `finish`
    */
   tryFinish(response: Response): boolean {
     const { head, port } = this
     const { payload } = response
     if (this.sent !== null || response.ownTrailers !== null || payload.length > PLAIN_LENGTH) return false
-    if (port.over || !head.keepAlive || head.minor === 0 || this.incoming !== null || head.method === 'HEAD')
-      return false
-    if (head.method === 'CONNECT') return false
-    return response.ownHeaders === null && response.reason === undefined && typeof payload === 'string'
+    if (this.incoming !== null || head.method === 'HEAD' || head.method === 'CONNECT') return false
+    const goesOn = head.keepAlive && head.minor === 1 && !port.over
+    return goesOn && response.ownHeaders === null && response.reason === undefined && typeof payload === 'string'
       ? this.tryPlain(response, payload)
       : this.tryWhole(response, payload)
   }
 
-  /** An answer with nothing of the handler's but its text. */
+  /** An answer with nothing of the handler's but its text, in HTTP/1.1, after which the connection goes on. */
   private tryPlain(response: Response, payload: string): boolean {
     const { port } = this
     const { status } = response
     const { length } = payload
-    if (response.contentType === '') return false
+    if (response.contentType === '' || length > port.server.limit.outputBytes) return false
     if (!(status >= LOWEST_STATUS && status <= HIGHEST_STATUS && Number.isInteger(status))) return false
     if (isBodiless(status) || !isAscii(payload)) return false
     const head = plainHead(status, response.contentType, length, port.server.dateLine())
@@ -104,12 +108,12 @@ export class Outgoing {
     return true
   }
 
-  /** An answer with fields of the handler's, or bytes. */
+  /** An answer with fields of the handler's, or bytes, or the last one of its connection. */
   private tryWhole(response: Response, payload: Payload): boolean {
-    const size = byteLength(payload)
+    const size = this.sizeOf(payload)
     const planned = this.plan(response, size)
-    const { keepAlive, hasBody, text } = planned
-    if (!keepAlive || !this.port.outlet.tryWhole(text, hasBody ? payload : '')) return false
+    const { hasBody, text } = planned
+    if (!this.port.outlet.tryWhole(text, hasBody ? payload : '')) return false
     this.begin(planned)
     if (hasBody) this.bodyBytes = size
     this.finished = true

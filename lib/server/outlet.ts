@@ -174,22 +174,22 @@ export class Outlet implements Cork, Waiting {
     } else if (body.length > 0) yield* this.writeBytes(asBuffer(body))
   }
 
-  /** Sends all that was taken, waiting for the client where it is slow. */
-  *flush(): Coroutine<void> {
-    this.tryFlush()
+  /** Sends all that was taken, waiting for the client where it is slow. @param last - as for `tryFlush` */
+  *flush(last: boolean = false): Coroutine<void> {
+    this.tryFlush(last)
     if (this.failure !== null) throw this.asBroken(this.failure)
     if (this.unsent !== null) yield* this.drain()
   }
 
-  /** Sends what can be sent now. */
-  tryFlush(): void {
+  /** Sends what can be sent now. @param last - whether the end of our side follows at once */
+  tryFlush(last: boolean = false): void {
     if (used === 0 || owner !== this) return
     const end = used
     used = 0
     let start = 0
     try {
       if (this.failure !== null) return
-      if (this.unsent === null) start = Math.max(0, this.stream.tryWrite(shared, 0, end))
+      if (this.unsent === null) start = Math.max(0, this.stream.tryWrite(shared, 0, end, last))
     } catch (error) {
       this.failure = asError(error)
       return

@@ -178,6 +178,20 @@ export const STREAM_LAWS: readonly StreamLaw[] = [
     },
   },
   {
+    name: 'what is written as the last of all arrives, and then the end',
+    *check(make) {
+      for (const how of ['close', 'shutdown'] as const) {
+        const { stream, peer } = yield* make()
+        const got = gathering(peer)
+        const bytes = Buffer.from('good night')
+        assert.equal(stream.tryWrite(bytes, 0, bytes.length, true), bytes.length)
+        stream[how]()
+        yield* until(() => peer.ended, `the end by ${how}`)
+        assert.equal(got.text, 'good night')
+      }
+    },
+  },
+  {
     name: 'tells its watcher of an end and of a reset, also when nobody reads',
     *check(make) {
       for (const how of ['end', 'reset'] as const) {

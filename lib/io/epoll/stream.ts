@@ -21,6 +21,9 @@ import type { Syscalls } from './syscalls.ts'
 const TO_READ = sys.EPOLLIN | sys.EPOLLRDHUP | sys.EPOLLET
 const TO_READ_AND_WRITE = TO_READ | sys.EPOLLOUT
 
+/** The bytes wait for the end of the stream: one segment, and one wake-up of the peer, where there would be two. */
+const TO_SEND_WITH_END = sys.MSG_NOSIGNAL | sys.MSG_MORE
+
 const READ_EVENTS = sys.EPOLLIN | sys.EPOLLRDHUP | sys.EPOLLHUP | sys.EPOLLERR
 const WRITE_EVENTS = sys.EPOLLOUT | sys.EPOLLHUP | sys.EPOLLERR
 const END_EVENTS = sys.EPOLLRDHUP | sys.EPOLLHUP | sys.EPOLLERR
@@ -139,12 +142,13 @@ export class FdStream extends Readiness implements ByteStream, EventSource {
     }
   }
 
-  tryWrite(from: Buffer, start: number, end: number): number {
+  tryWrite(from: Buffer, start: number, end: number, last: boolean = false): number {
     if (this.room?.ready === false) return WOULD_WAIT
     this.mustBeOpen()
     const calls = sys.syscalls()
+    const flags = last ? TO_SEND_WITH_END : sys.MSG_NOSIGNAL
     for (;;) {
-      const count = calls.send(this.descriptor, addressOf(calls, from) + start, end - start, sys.MSG_NOSIGNAL)
+      const count = calls.send(this.descriptor, addressOf(calls, from) + start, end - start, flags)
       if (count >= 0) return count
       const errno = calls.errno()
       if (errno === sys.EAGAIN) return this.noRoom(calls)
