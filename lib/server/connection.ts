@@ -331,6 +331,7 @@ export class Connection extends Timer implements TaskKeeper, HangUpWatcher, Exch
 
   /** Requests that came together with the last one, and that nobody will answer. */
   private settleAhead(): void {
+    if (!this.reader.hasAhead) return
     const code = this.stream.peerEnded ? 'GYRE_PEER_GONE' : 'GYRE_NOT_SERVED'
     for (const head of this.reader.takeAllAhead()) {
       this.server.tally.requests++
