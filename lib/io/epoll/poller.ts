@@ -33,7 +33,6 @@ const DATA_WORD = EVENT_WORDS - 2
 
 export class EpollPoller implements Poller {
   private readonly calls: Syscalls = sys.syscalls()
-  private readonly host: Host
   private readonly epoll: number
   private readonly libuv: LibuvWatch
   private readonly sources: (EventSource | undefined)[] = []
@@ -47,7 +46,6 @@ export class EpollPoller implements Poller {
   private readonly eventAddress: number
 
   constructor(host: Host) {
-    this.host = host
     this.batchAddress = this.calls.addressOf(new Uint8Array(this.batch.buffer))
     this.eventAddress = this.calls.addressOf(new Uint8Array(this.event.buffer))
     this.epoll = this.calls.epoll_create1(sys.SOCK_CLOEXEC)
@@ -59,6 +57,7 @@ export class EpollPoller implements Poller {
 
   poll(): void {
     if (this.registered === 0) return
+    // Not asked to come back where events were found: libuv looks at our descriptor in each of its turns, and calls.
     const { batch, sources } = this
     const count = this.calls.epoll_wait(this.epoll, this.batchAddress, SIZES.epollEvents, 0)
     for (let index = 0, word = 0; index < count; index++, word += EVENT_WORDS) {
@@ -66,8 +65,6 @@ export class EpollPoller implements Poller {
       if (source !== undefined && source.generation === batch[word + DATA_WORD + 1])
         source.onEvents(batch[word] as number)
     }
-    // Under load the next events are there by the time these are served: come back without being called.
-    if (count > 0) this.host.requestTick()
   }
 
   /** Watches a descriptor until `remove`. @throws GyreError `GYRE_IO_FAILED` */
