@@ -80,6 +80,8 @@ export interface ConnectionWish {
   readonly upgrade: boolean
 }
 
+const CLOSE: ConnectionWish = { close: true, keepAlive: false, upgrade: false }
+
 /**
  * Reads the Connection field (RFC 9110 section 7.6.1): tokens in any case, between them commas, spaces and tabs.
  *
@@ -92,6 +94,7 @@ export interface ConnectionWish {
  * ```
  */
 export function readConnection(value: string): ConnectionWish {
+  if (value === 'close') return CLOSE
   const tokens = value.toLowerCase().split(',').map(trimWhitespace)
   return {
     close: tokens.includes('close'),
