@@ -86,8 +86,8 @@ export class LayeredStream implements ByteStream {
     return this.stream.tryRead(into, start, end)
   }
 
-  tryWrite(from: Buffer, start: number, end: number): number {
-    return this.stream.tryWrite(from, start, end)
+  tryWrite(from: Buffer, start: number, end: number, last?: boolean): number {
+    return this.stream.tryWrite(from, start, end, last)
   }
 
   shutdown(): void {
