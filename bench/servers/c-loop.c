@@ -38,7 +38,8 @@ int main(int argc, char **argv) {
         }
       } else {
         int received = recv(fd, input, sizeof input, 0);
-        if (received > 0) send(fd, answer, size, MSG_NOSIGNAL);
+        // Where the end follows, it leaves together with the answer.
+        if (received > 0) send(fd, answer, size, MSG_NOSIGNAL | (closes ? MSG_MORE : 0));
         if (received <= 0 || closes) close(fd);
       }
     }
