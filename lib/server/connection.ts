@@ -16,8 +16,8 @@ import { END, WOULD_WAIT } from '../io/index.ts'
 import type { ByteStream, Endpoint, HangUpWatcher, TlsConnection } from '../io/index.ts'
 import { Cancelled, InnerScope, Meter, Timer, currentTask, giveWay, inFreshContext, park } from '../kernel/index.ts'
 import type { Coroutine, Kernel, Operation, Task, TaskKeeper, Trap } from '../kernel/index.ts'
-import { input, nextState } from '../protocol/index.ts'
-import type { ConnectionEvent, ConnectionState, RequestHead } from '../protocol/index.ts'
+import { STATES, input } from '../protocol/index.ts'
+import type { ConnectionState, RequestHead } from '../protocol/index.ts'
 import type { ServerContext } from './context.ts'
 import { Exchange } from './exchange.ts'
 import type { ExchangePort } from './exchange.ts'
@@ -48,7 +48,7 @@ export class Connection extends Timer implements TaskKeeper, HangUpWatcher, Exch
   over = false
   /** What keeps the count of the client's connections; null where they are not counted. */
   private readonly address: string | null
-  private state: ConnectionState = 'idle'
+  private state: ConnectionState = STATES.idle
   /** What goes on; null while it rests. */
   private work: Coroutine<void> | null = null
   /** Nothing more is waited for. */
@@ -105,7 +105,7 @@ export class Connection extends Timer implements TaskKeeper, HangUpWatcher, Exch
 
   /** True while it waits for a request. */
   get idle(): boolean {
-    return this.state === 'idle' || this.state === 'head'
+    return this.state === STATES.idle || this.state === STATES.head
   }
 
   get refusedNext(): GyreError | null {
@@ -117,12 +117,12 @@ export class Connection extends Timer implements TaskKeeper, HangUpWatcher, Exch
   }
 
   get inHead(): boolean {
-    return this.state === 'head'
+    return this.state === STATES.head
   }
 
   /** True while it reads what a handler left of a body; the answer is out. */
   private get discarding(): boolean {
-    return this.state === 'handling' && this.exchange === null
+    return this.state === STATES.handling && this.exchange === null
   }
 
   // What its task runs
@@ -152,7 +152,7 @@ export class Connection extends Timer implements TaskKeeper, HangUpWatcher, Exch
   private onFrom(step: IteratorResult<Trap, void>): IteratorResult<Trap, void> {
     if (step.done !== true) return step
     this.work = null
-    return this.state === 'closed' ? OVER : this.rest()
+    return this.state === STATES.closed ? OVER : this.rest()
   }
 
   private rest(): IteratorResult<Trap, void> {
@@ -174,7 +174,7 @@ export class Connection extends Timer implements TaskKeeper, HangUpWatcher, Exch
             rests = true
             return
           }
-          if (this.state === 'idle') this.headBegun()
+          if (this.state === STATES.idle) this.headBegun()
           yield* park(stream.readable)
           next = reader.next()
         }
@@ -212,7 +212,7 @@ export class Connection extends Timer implements TaskKeeper, HangUpWatcher, Exch
   /** Its task has ended, by itself or because the kernel has dropped it. */
   ended(task: Task): void {
     this.exchange?.settle()
-    if (this.state !== 'closed') this.close()
+    if (this.state !== STATES.closed) this.close()
     this.server.connectionEnded(task, this.address)
   }
 
@@ -244,12 +244,12 @@ export class Connection extends Timer implements TaskKeeper, HangUpWatcher, Exch
   upgraded(): void {
     this.over = true
     this.runFor(Infinity)
-    this.advance('upgraded')
+    this.state = this.state.upgraded
   }
 
   private begin(head: RequestHead): Exchange {
     // The time that runs is left running: it is cheaper to put off than to take back, and means nothing meanwhile.
-    this.advance('headRead')
+    this.state = this.state.headRead
     this.quit = false
     if (++this.served >= this.server.limit.requestsPerConnection) this.over = true
     const exchange = (this.exchange = new Exchange(this, head))
@@ -264,7 +264,7 @@ export class Connection extends Timer implements TaskKeeper, HangUpWatcher, Exch
 
   private idleAgain(): void {
     const { limit } = this.server
-    this.advance('answered')
+    this.state = this.state.answered
     // One that idles, and there may be many, keeps nothing that the next request can make anew.
     if (!this.reader.hasAhead) this.handling = null
     this.runFor(this.over ? limit.lastCallTime : limit.keepAliveTime)
@@ -272,8 +272,8 @@ export class Connection extends Timer implements TaskKeeper, HangUpWatcher, Exch
 
   /** The answer to this request was the last. @returns whether its client may be sending more */
   private end(head: RequestHead): boolean {
-    if (this.stream.closed || this.state === 'upgraded') return false
-    this.advance('lastAnswered')
+    if (this.stream.closed || this.state === STATES.upgraded) return false
+    this.state = this.state.lastAnswered
     this.companion?.ended()
     this.settleAhead()
     // Where the client has asked for the end it sends nothing more; else something may be on its way.
@@ -281,7 +281,7 @@ export class Connection extends Timer implements TaskKeeper, HangUpWatcher, Exch
   }
 
   private headBegun(): void {
-    this.advance('headBegun')
+    this.state = this.state.headBegun
     this.headSince = this.kernel.time
     // That of the first head has run since the connection came.
     if (this.served > 0) this.runFor(this.server.limit.headTime)
@@ -296,7 +296,7 @@ export class Connection extends Timer implements TaskKeeper, HangUpWatcher, Exch
   private *refuse(error: GyreError, head: RequestHead | null = null, fields: string = ''): Coroutine<void> {
     this.server.report(error, error.status, this)
     this.settleHead(error, head)
-    this.advance('refused')
+    this.state = this.state.refused
     const { companion } = this
     if (companion?.refuses === true) yield* companion.refuse(error, this.reader.takeRefused())
     else yield* this.outlet.write(Outgoing.refusal(error, this.server.dateLine(), fields), '')
@@ -309,15 +309,15 @@ export class Connection extends Timer implements TaskKeeper, HangUpWatcher, Exch
   private *leaveIdle(): Coroutine<void> {
     // One that was served and is not used any more ends without a word; so does one that a drain has ended.
     const silent = this.served === 0 && this.companion?.refuses === true
-    if (this.state === 'head' || (silent && !this.over))
+    if (this.state === STATES.head || (silent && !this.over))
       return yield* this.refuse(new GyreError(this.over ? 'GYRE_SHUTDOWN' : 'GYRE_HEAD_TIMEOUT'))
     if (this.served === 0 && !this.over) this.settleHead(new GyreError('GYRE_HEAD_TIMEOUT'), null, 0)
-    this.advance('lastAnswered')
+    this.state = this.state.lastAnswered
     yield* this.linger()
   }
 
   private *endedByClient(): Coroutine<void> {
-    if (this.state !== 'head') return
+    if (this.state !== STATES.head) return
     const error = new GyreError('GYRE_PEER_GONE')
     if (this.companion?.refuses === true) yield* this.refuse(error)
     else this.settleHead(error)
@@ -325,7 +325,7 @@ export class Connection extends Timer implements TaskKeeper, HangUpWatcher, Exch
 
   /** Settles a request that never was one. */
   private settleHead(error: GyreError, head: RequestHead | null = null, status: number = error.status): void {
-    const started = this.state === 'head' ? this.headSince : this.kernel.time
+    const started = this.state === STATES.head ? this.headSince : this.kernel.time
     this.server.settle(unanswered(this, error, { started, head, status }))
   }
 
@@ -364,7 +364,7 @@ export class Connection extends Timer implements TaskKeeper, HangUpWatcher, Exch
 
   /** Something went wrong that no answer can tell of. */
   private abandon(error: unknown): void {
-    if (this.state === 'head') this.settleHead(headFailure(error))
+    if (this.state === STATES.head) this.settleHead(headFailure(error))
     const clientsFault = error instanceof GyreError && error.blame === 'client'
     if (!clientsFault && !(error instanceof Cancelled)) this.server.report(error, 0, this)
   }
@@ -372,16 +372,12 @@ export class Connection extends Timer implements TaskKeeper, HangUpWatcher, Exch
   private close(): void {
     this.outlet.tryFlush(true)
     this.settleAhead()
-    if (this.state !== 'closed') this.advance('ended')
+    if (this.state !== STATES.closed) this.state = this.state.ended
     this.companion?.ended()
     this.kernel.deadlines.cancel(this)
     this.reader.release()
     this.stream.watcher = null
     this.stream.close()
-  }
-
-  private advance(event: ConnectionEvent): void {
-    this.state = nextState(this.state, event)
   }
 
   /** Sets the time that the present state may last. @param duration - in milliseconds; Infinity for no end */
@@ -395,7 +391,7 @@ export class Connection extends Timer implements TaskKeeper, HangUpWatcher, Exch
 
   /** A time is over: which one, the state tells. */
   expired(): void {
-    if (this.state === 'lingering') this.stream.close()
+    if (this.state === STATES.lingering) this.stream.close()
     else if (this.idle) {
       this.quit = true
       this.stream.readable.wake()
