@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import * as effection from 'effection'
 import { createServer, run } from 'gyre'
 import { Deadline, Kernel, giveWay, sleep, waitPromise } from 'gyre/kernel'
-import { ResponseFields, dateLine, input, parseHead, plainHead, responseHead } from 'gyre/protocol'
+import { ResponseFields, dateLine, input, parseHead, plainOpening, responseHead } from 'gyre/protocol'
 import { createRepeater, inject } from 'gyre/testing'
 import { wsgi } from 'gyre/wsgi'
 import { ReadyRing } from '../../dist/kernel/ring.js'
@@ -235,10 +235,10 @@ export const WORKS = {
   'tokenizer: head of a browser': { count: FEW, make: () => tokenizing(BROWSER) },
   'header look-up: there': { count: FEW, make: () => lookingUp('user-agent') },
   'header look-up: not there': { count: FEW, make: () => lookingUp('x-request-id') },
-  'writer: plain head': {
+  'writer: opening of a plain head': {
     count: FEW,
     make: () => () => {
-      for (let left = FEW; left > 0; left--) plainHead(200, 'text/plain', left, DATE)
+      for (let left = FEW; left > 0; left--) plainOpening(200, 'text/plain', DATE)
     },
   },
   'writer: head with four fields': { count: FEW, make: planning },

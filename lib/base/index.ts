@@ -5,7 +5,7 @@
  * Floor: ground. May import: nothing.
  * Suite: test/base. Page: docs/errors.md, docs/limits.md.
  */
-export { latin1Text, writeLatin1, writeUtf8 } from './bytes.ts'
+export { latin1Text, writeAscii, writeDigits, writeLatin1, writeUtf8 } from './bytes.ts'
 export { ERRORS, GyreError, describeError, isExposed, stackOf, statusOf } from './errors.ts'
 export type { Blame, ErrorCode, ErrorRow } from './errors.ts'
 export {

@@ -12,7 +12,7 @@ import {
   interimHead,
   isBodiless,
   lastChunk,
-  plainHead,
+  plainOpening,
   responseHead,
 } from '../protocol/index.ts'
 import type { PlannedHead, RequestHead, ResponseFields } from '../protocol/index.ts'
@@ -95,15 +95,14 @@ export class Outgoing {
   private tryPlain(response: Response, payload: string): boolean {
     const { port } = this
     const { status } = response
-    const { length } = payload
-    if (response.contentType === '' || length > port.server.limit.outputBytes) return false
+    if (response.contentType === '' || payload.length > port.server.limit.outputBytes) return false
     if (!(status >= LOWEST_STATUS && status <= HIGHEST_STATUS && Number.isInteger(status))) return false
-    if (isBodiless(status) || !isAscii(payload)) return false
-    const head = plainHead(status, response.contentType, length, port.server.dateLine())
-    if (!port.outlet.tryWhole(head, payload)) return false
+    if (isBodiless(status)) return false
+    const opening = plainOpening(status, response.contentType, port.server.dateLine())
+    if (!port.outlet.tryPlain(opening, payload)) return false
     this.onHead?.()
     this.status = status
-    this.bodyBytes = length
+    this.bodyBytes = payload.length
     this.finished = true
     return true
   }
@@ -345,8 +344,4 @@ export class Outgoing {
 
 function byteLength(payload: Payload): number {
   return typeof payload === 'string' ? Buffer.byteLength(payload) : payload.byteLength
-}
-
-function isAscii(text: string): boolean {
-  return Buffer.byteLength(text) === text.length
 }

@@ -7,7 +7,7 @@
  * (`beforeWait`) and, whoever forgot to, before another outlet writes a byte: no client ever gets what
  * was meant for another. What the operating system has no room for is copied out and goes first next time.
  */
-import { GyreError, SIZES, writeLatin1, writeUtf8 } from '../base/index.ts'
+import { GyreError, SIZES, writeAscii, writeDigits, writeLatin1, writeUtf8 } from '../base/index.ts'
 import type { Limits } from '../base/index.ts'
 import { END, WOULD_WAIT } from '../io/index.ts'
 import type { ByteStream, SendableFile } from '../io/index.ts'
@@ -24,6 +24,11 @@ let owner: Outlet | null = null
 
 /** Above this a buffer is handed to the operating system itself instead of being copied. */
 const COPY_LIMIT = SIZES.output / 4
+
+/** What follows the length of a body, where that is the last field of a head. */
+const HEAD_END = '\r\n\r\n'
+/** No text has a length of more digits. */
+const LENGTH_ROOM = 16 + HEAD_END.length
 
 /** What an outlet needs of its server. */
 export interface OutletHost {
@@ -102,6 +107,23 @@ export class Outlet implements Cork, Waiting {
       shared.set(body, used)
       used += body.length
     }
+    return true
+  }
+
+  /**
+   * Takes an answer whose head lacks nothing but the length of its body.
+   *
+   * @param opening - the head, up to where that length stands
+   * @returns whether there was room, and the body is ASCII, so that its length is that of the text
+   */
+  tryPlain(opening: Uint8Array, body: string): boolean {
+    if (owner !== this) this.own()
+    if (this.unsent !== null || opening.length + LENGTH_ROOM + body.length > SIZES.output - used) return false
+    shared.set(opening, used)
+    const digitsEnd = writeDigits(shared, body.length, used + opening.length)
+    const end = writeAscii(shared, body, writeAscii(shared, HEAD_END, digitsEnd))
+    if (end < 0) return false
+    used = end
     return true
   }
 

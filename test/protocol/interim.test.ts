@@ -7,7 +7,7 @@ import {
   ResponseFields,
   connectHead,
   interimHead,
-  plainHead,
+  plainOpening,
   responseHead,
   upgradeHead,
 } from '../../lib/protocol/index.ts'
@@ -98,7 +98,18 @@ describe('what stands beside the fields cannot break a line (H9, CVE-2025-67724,
   test.each(['OK\r\nSet-Cookie: a=b', 'a\nb', 'a\rb', 'a\0', '\u010d\u010a', 'a\x7f'])('%j', (text) => {
     expect(() => responseHead({ ...plan, reason: text })).toThrow(refused('GYRE_BAD_HEADER'))
     expect(() => responseHead({ ...plan, contentType: text })).toThrow(refused('GYRE_BAD_HEADER'))
-    expect(() => plainHead(200, text, 0, DATE)).toThrow(refused('GYRE_BAD_HEADER'))
+    expect(() => plainOpening(200, text, DATE)).toThrow(refused('GYRE_BAD_HEADER'))
+  })
+
+  test('an opening says its own status, type and date, however many there are', () => {
+    const later = DATE.replace(':37', ':38')
+    for (const date of [DATE, later, DATE])
+      for (const status of [200, 404, 200])
+        for (let kind = 0; kind < 40; kind++) {
+          const opening = Buffer.from(plainOpening(status, `text/x-${kind}`, date)).toString('latin1')
+          const reason = status === 200 ? '200 OK' : '404 Not Found'
+          expect(opening).toBe(`HTTP/1.1 ${reason}\r\n${date}Content-Type: text/x-${kind}\r\nContent-Length: `)
+        }
   })
 
   test('a reason of ones own', () => {

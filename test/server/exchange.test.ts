@@ -125,6 +125,33 @@ describe('the request', () => {
 })
 
 describe('the response', () => {
+  test('texts of any length, status and type, one behind the other, are framed each by its own head', async () => {
+    const sizes = [0, 9, 10, 31, 32, 33, 99, 100, 999, 1_000, 8_192, 8_193]
+    const { exchange } = await serve(function* (request, response) {
+      const [kind, size, end] = request.query.split('-')
+      const text = 'x'.repeat(Number(size)) + (end === 'odd' ? 'é' : '')
+      if (kind === 'html') response.html(text, 404)
+      else if (kind === 'text') response.text(text, size === '33' ? 201 : undefined)
+      else response.json(text)
+    })
+    const asked = sizes.flatMap((size) =>
+      ['text', 'html', 'json'].flatMap((kind) => [`${kind}-${size}`, `${kind}-${size}-odd`]),
+    )
+    const answers = await exchange(asked.map((query) => `GET /?${query} HTTP/1.1\r\nHost: a\r\n\r\n`).join('') + GET)
+    expect(answers.length).toBe(asked.length + 1)
+    for (const [index, query] of asked.entries()) {
+      const [kind = '', size = '', end] = query.split('-')
+      const text = 'x'.repeat(Number(size)) + (end === 'odd' ? 'é' : '')
+      const body = Buffer.from(kind === 'json' ? JSON.stringify(text) : text)
+      expect(answers[index]).toMatchObject({
+        status: kind === 'html' ? 404 : kind === 'text' && size === '33' ? 201 : 200,
+        headers: { 'content-length': String(body.length) },
+        body: body.toString('latin1'),
+      })
+      expect(answers[index]?.headers['content-type']).toContain(kind === 'text' ? 'plain' : kind)
+    }
+  })
+
   test('each way of answering, and its type', async () => {
     const { exchange } = await serve(function* (request, response) {
       if (request.path === '/html') response.html('<p>')

@@ -89,41 +89,43 @@ function checkStatus(status: number): void {
     )
 }
 
+/** Openings by their Content-Type, all of one second. */
+const openings = new Map<string, { readonly status: number; readonly bytes: Uint8Array }>()
+let openedAt = ''
+/** Content-Types may be made of what clients send. */
+const OPENINGS = 16
+
 /**
- * The head of the answer that most requests get: a known length, no field but Content-Type, HTTP/1.1,
- * and the connection goes on.
+ * How the head begins of the answer that most requests get: a known length, no field but Content-Type, HTTP/1.1, and
+ * the connection goes on. What is missing is the length, and the empty line. Many answers begin alike within a second,
+ * so it is kept as bytes: to copy these takes a third of what writing a text takes.
  *
  * @param status - one that has a body (`isBodiless`)
  * @param contentType - without line end; not empty
- * @param length - of the body, in bytes
  * @param date - the line of the Date field, with its end
- * @returns the head, with the empty line
+ * @returns the head up to and with `Content-Length: `; not to be changed
  * @throws GyreError `GYRE_BAD_HEADER` for a Content-Type that would break a line
  * @example
  * ```ts
- * const head = plainHead(200, 'text/plain', 5, dateLine(784_111_777_000))
- * console.log(head.split('\r\n')[3]) // Content-Length: 5
+ * const opening = plainOpening(200, 'text/plain', dateLine(784_111_777_000))
+ * console.log(`${Buffer.from(opening)}5`.split('\r\n')[3]) // Content-Length: 5
  * ```
  */
-export function plainHead(status: number, contentType: string, length: number, date: string): string {
-  const last = lastPlain
-  if (length === last.length && status === last.status && contentType === last.contentType && date === last.date)
-    return last.text
+export function plainOpening(status: number, contentType: string, date: string): Uint8Array {
+  if (date !== openedAt) openings.clear()
+  openedAt = date
+  const kept = openings.get(contentType)
+  if (kept?.status === status) return kept.bytes
   const type = checkedText('Content-Type', contentType)
-  const text = `${statusLine(status, undefined)}${date}Content-Type: ${type}\r\nContent-Length: ${length}\r\n\r\n`
-  last.status = status
-  last.contentType = contentType
-  last.length = length
-  last.date = date
-  last.text = text
-  return text
+  const text = `${statusLine(status, undefined)}${date}Content-Type: ${type}\r\nContent-Length: `
+  const bytes = Uint8Array.from(Buffer.from(text, 'latin1'))
+  if (openings.size >= OPENINGS) openings.clear()
+  openings.set(contentType, { status, bytes })
+  return bytes
 }
 
-/** Of answers that come one after another many have the same head: those of one page, above all. */
-const lastPlain = { status: 0, contentType: '', length: 0, date: '', text: '' }
-
 /**
- * Whether a status has no body by definition (RFC 9110 section 6.4.1), so that `plainHead` will not do.
+ * Whether a status has no body by definition (RFC 9110 section 6.4.1), so that `plainOpening` will not do.
  *
  * @param status - a status code
  * @returns true for 1xx, 204, 205 and 304
