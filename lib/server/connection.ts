@@ -8,33 +8,37 @@
  *      together leave together.
  *   3. What the handler left of the body is read and dropped, if that is cheaper than a new connection.
  * Where a connection is, its state tells (protocol/http1/states.ts): which time runs, what a hang-up means,
- * and what a drain does with it. While it idles it holds no buffer and no parser, and no generator waits in it: it is
- * itself what its task runs, and makes a generator for what comes between two rests.
+ * and what a drain does with it. While it idles it holds no buffer and no parser, and no generator (resting.ts).
  */
-import { GyreError, SIZES } from '../base/index.ts'
-import { END, WOULD_WAIT } from '../io/index.ts'
+import { GyreError } from '../base/index.ts'
 import type { ByteStream, Endpoint, HangUpWatcher, TlsConnection } from '../io/index.ts'
-import { Cancelled, InnerScope, Meter, Timer, currentTask, giveWay, inFreshContext, park } from '../kernel/index.ts'
+import { Cancelled, InnerScope, Meter, currentTask, giveWay, inFreshContext, park } from '../kernel/index.ts'
 import type { Coroutine, Kernel, Operation, Task, TaskKeeper, Trap } from '../kernel/index.ts'
-import { STATES, input } from '../protocol/index.ts'
-import type { ConnectionState, RequestHead } from '../protocol/index.ts'
+import { RequestHead, STATES } from '../protocol/index.ts'
+import type { ConnectionState } from '../protocol/index.ts'
 import type { ServerContext } from './context.ts'
 import { Exchange } from './exchange.ts'
 import type { ExchangePort } from './exchange.ts'
+import { headFailure } from './failure.ts'
+import { readToEnd } from './farewell.ts'
 import { ENDED, HeadReader, MORE } from './head-reader.ts'
 import { Outgoing } from './outgoing.ts'
 import { Outlet } from './outlet.ts'
 import type { Request } from './request.ts'
+import { OVER, Resting } from './resting.ts'
 import type { Companion } from './takeover.ts'
 import { unanswered } from './tally.ts'
 
 /** RFC 9110 section 15.5.6 asks for Allow with 405; of a tunnel nothing is allowed. */
 const NOTHING_ALLOWED = 'Allow: \r\n'
 
-const OVER: IteratorResult<Trap, void> = { done: true, value: undefined }
+/** The last answer is out, and its client may be sending more. */
+const LAST = 'last'
 
-/** It is its own timer, too, of which it needs one at a time. */
-export class Connection extends Timer implements TaskKeeper, HangUpWatcher, ExchangePort, Operation<void> {
+/** What needs waiting: for a head, for the rest of an exchange, for the client to end its side. */
+type Found = ReturnType<HeadReader['next']> | Exchange | typeof LAST
+
+export class Connection extends Resting implements TaskKeeper, HangUpWatcher, ExchangePort {
   readonly server: ServerContext
   readonly stream: ByteStream
   readonly outlet: Outlet
@@ -49,8 +53,6 @@ export class Connection extends Timer implements TaskKeeper, HangUpWatcher, Exch
   /** What keeps the count of the client's connections; null where they are not counted. */
   private readonly address: string | null
   private state: ConnectionState = STATES.idle
-  /** What goes on; null while it rests. */
-  private work: Coroutine<void> | null = null
   /** Nothing more is waited for. */
   private quit = false
   private served = 0
@@ -127,85 +129,80 @@ export class Connection extends Timer implements TaskKeeper, HangUpWatcher, Exch
 
   // What its task runs
 
-  [Symbol.iterator](): this {
-    return this
+  protected get busy(): boolean {
+    return this.reader.hasAhead
   }
 
-  next(brought?: unknown): IteratorResult<Trap, void> {
-    if (this.work === null && !this.reader.hasMore && !this.quit) return this.rest()
-    this.work ??= this.serve()
-    return this.onFrom(this.work.next(brought))
+  protected rest(): IteratorResult<Trap, void> {
+    if (this.state === STATES.closed) return OVER
+    // A client that always has more is not served before all others.
+    const wait = this.reader.hasMore ? giveWay() : park<undefined>(this.stream.readable)
+    return wait[Symbol.iterator]().next()
   }
 
-  throw(error: unknown): IteratorResult<Trap, void> {
-    if (this.work !== null) return this.onFrom(this.work.throw(error))
+  protected broken(error: unknown): void {
     this.abandon(error)
     this.close()
-    return OVER
   }
 
-  return(): IteratorResult<Trap, void> {
-    this.work?.return()
-    return OVER
-  }
-
-  private onFrom(step: IteratorResult<Trap, void>): IteratorResult<Trap, void> {
-    if (step.done !== true) return step
-    this.work = null
-    return this.state === STATES.closed ? OVER : this.rest()
-  }
-
-  private rest(): IteratorResult<Trap, void> {
-    return park<undefined>(this.stream.readable)[Symbol.iterator]().next()
-  }
-
-  /** Serves what has come, until the connection can rest or is closed. */
-  private *serve(): Coroutine<void> {
+  protected tryWork(): Coroutine<void> | null {
+    const { reader } = this
+    if (!reader.hasUnread && !this.quit) return null
     const task = currentTask()
-    task.cork = this.outlet
     const { locals } = task
-    const { reader, stream } = this
-    let rests = false
+    task.cork = this.outlet
     try {
-      for (;;) {
-        let next = reader.next()
-        while (next === MORE && !this.quit) {
-          if (!reader.begun) {
-            rests = true
-            return
-          }
-          if (this.state === STATES.idle) this.headBegun()
-          yield* park(stream.readable)
-          next = reader.next()
-        }
-        if (next === MORE) {
-          // The loop may have been busy while the time ran out, and a request be waiting to be seen.
-          yield* giveWay()
-          next = reader.next()
-        }
-        if (next === MORE) return yield* this.leaveIdle()
-        if (next === ENDED) return yield* this.endedByClient()
-        if (next instanceof GyreError) return yield* this.refuse(next)
-        if (next.method === 'CONNECT' && this.server.connect === null) return yield* this.refuseTunnel(next)
+      do {
+        const next = reader.next()
+        if (next === MORE && !reader.begun && !this.quit) return null
+        if (!(next instanceof RequestHead) || next.method === 'CONNECT' || this.kernel.contexts !== null)
+          return this.serve(next, locals)
         const exchange = this.begin(next)
-        const keep =
-          this.kernel.contexts === null
-            ? (exchange.tryRun() ?? (yield* exchange.run()))
-            : yield* inFreshContext(this.wholly(exchange))
-        if (!keep) {
-          if (this.end(next)) yield* this.linger()
-          return
-        }
-        // What a handler has set in task locals was its request's.
-        task.locals = locals
-        this.idleAgain()
-        // A client that always has more is not served before all others.
-        if (!reader.hasAhead && reader.hasMore) yield* giveWay()
-      }
+        if (!exchange.tryRun()) return this.serve(exchange, locals)
+        if (!exchange.keep) {
+          if (this.end(next)) return this.serve(LAST, locals)
+          this.close()
+        } else this.idleAgain(task, locals)
+      } while (reader.hasAhead)
     } catch (error) {
+      this.broken(error)
+    }
+    return null
+  }
+
+  /** Serves what is found and needs waiting. @param locals - as they were before any handler ran */
+  private *serve(found: Found, locals: Task['locals']): Coroutine<void> {
+    const { reader } = this
+    let next = found
+    let goesOn = false
+    try {
+      while (next === MORE && !this.quit) {
+        if (this.state === STATES.idle) this.headBegun()
+        yield* park(this.stream.readable)
+        next = reader.next()
+      }
+      if (next === MORE) {
+        // The loop may have been busy while the time ran out, and a request be waiting to be seen.
+        yield* giveWay()
+        next = reader.next()
+      }
+      if (next === MORE) return yield* this.leaveIdle()
+      if (next === ENDED) return yield* this.endedByClient()
+      if (next === LAST) return yield* this.linger()
+      if (next instanceof GyreError) return yield* this.refuse(next)
+      if (next instanceof Exchange) goesOn = yield* next.run()
+      else if (next.method === 'CONNECT' && this.server.connect === null) return yield* this.refuseTunnel(next)
+      else {
+        const whole = (next = this.begin(next)).runWhole()
+        goesOn = this.kernel.contexts === null ? yield* whole : yield* inFreshContext(whole)
+      }
+      if (goesOn) this.idleAgain(currentTask(), locals)
+      else if (this.end(next.head)) yield* this.linger()
+    } catch (error) {
+      goesOn = false
       this.abandon(error)
     } finally {
-      if (!rests) this.close()
+      if (!goesOn) this.close()
     }
   }
 
@@ -257,13 +254,10 @@ export class Connection extends Timer implements TaskKeeper, HangUpWatcher, Exch
     return exchange
   }
 
-  /** Where AsyncLocalStorage is in use, the stores of one request are not those of the next. */
-  private *wholly(exchange: Exchange): Coroutine<boolean> {
-    return exchange.tryRun() ?? (yield* exchange.run())
-  }
-
-  private idleAgain(): void {
+  private idleAgain(task: Task, locals: Task['locals']): void {
     const { limit } = this.server
+    // What a handler has set in task locals was its request's.
+    task.locals = locals
     this.state = this.state.answered
     // One that idles, and there may be many, keeps nothing that the next request can make anew.
     if (!this.reader.hasAhead) this.handling = null
@@ -351,15 +345,7 @@ export class Connection extends Timer implements TaskKeeper, HangUpWatcher, Exch
     if (!stream.peerEnded) stream.shutdown()
     else if (!stream.readable.ready) return
     this.runFor(this.server.limit.lingerTime)
-    for (let left: number = SIZES.lingerBytes; left > 0 && !this.stream.closed;) {
-      const size = stream.tryRead(input.bytes, 0, SIZES.input)
-      if (size === END) return
-      if (size === WOULD_WAIT) yield* park(stream.readable)
-      else {
-        left -= size
-        yield* giveWay()
-      }
-    }
+    yield* readToEnd(stream)
   }
 
   /** Something went wrong that no answer can tell of. */
@@ -382,9 +368,7 @@ export class Connection extends Timer implements TaskKeeper, HangUpWatcher, Exch
 
   /** Sets the time that the present state may last. @param duration - in milliseconds; Infinity for no end */
   private runFor(duration: number, from: number = this.kernel.time): void {
-    const { deadlines } = this.kernel
-    if (duration === Infinity) deadlines.cancel(this)
-    else deadlines.set(this, from + duration)
+    this.kernel.deadlines.set(this, from + duration)
   }
 
   // What the world does to a connection
@@ -402,10 +386,4 @@ export class Connection extends Timer implements TaskKeeper, HangUpWatcher, Exch
     if (!broken && this.companion?.allowsHalfOpen === true) return
     if (this.server.cancelOnDisconnect) this.exchange?.clientGone(broken)
   }
-}
-
-/** What ended a head half way: the shutdown, or the client. */
-function headFailure(error: unknown): GyreError {
-  if (error instanceof Cancelled) return new GyreError('GYRE_SHUTDOWN', undefined, error)
-  return error instanceof GyreError ? error : new GyreError('GYRE_PEER_GONE', undefined, error)
 }

@@ -14,7 +14,7 @@ import type { Coroutine, InnerScope, Kernel, Meter, Operation } from '../kernel/
 import { interimHead } from '../protocol/index.ts'
 import type { RequestHead, ResponseFields } from '../protocol/index.ts'
 import type { ServerContext } from './context.ts'
-import { causeOfDrop, failureOf } from './failure.ts'
+import { dropped, failureOf, throwing } from './failure.ts'
 import type { Standing } from './failure.ts'
 import { finish } from './handler.ts'
 import type { Handler } from './handler.ts'
@@ -24,8 +24,8 @@ import type { BodyPort } from './incoming.ts'
 import { Outgoing } from './outgoing.ts'
 import type { OutgoingPort } from './outgoing.ts'
 import type { Outlet } from './outlet.ts'
-import { outcomeOf } from './record.ts'
-import type { Outcome, Phase } from './record.ts'
+import { UNENDED, WELL } from './record.ts'
+import type { Ending, Phase } from './record.ts'
 import { Request } from './request.ts'
 import type { RequestDoor, RequestOrigin } from './request.ts'
 import { Response } from './response.ts'
@@ -66,11 +66,7 @@ export class Exchange implements BodyPort, ResponseSink, Settlement, Standing, T
   meter: Meter | null = null
   readonly outgoing: Outgoing
   readonly incoming: Incoming | null
-  /** How it ended; `failed` where nobody came to say so, because the connection's task was dropped. */
-  outcome: Outcome = 'failed'
-  /** Why it did not end well, and where it was then. */
-  error: unknown = null
-  failedIn: Phase | null = null
+  ending: Ending = UNENDED
   private readonly port: ExchangePort
   private madeRequest: Request | null = null
   private madeResponse: Response | null = null
@@ -79,11 +75,9 @@ export class Exchange implements BodyPort, ResponseSink, Settlement, Standing, T
   /** True when an answer is out, from its head to its end. */
   private whole = false
   /** Whether the connection goes on. */
-  private keep = false
-  /** What is left to run of the handler. */
+  keep = false
+  /** What is left to run of the handler, or what throws what it has thrown. */
   private rest: Operation<unknown> | null = null
-  /** What went wrong before there was anything to wait for. */
-  private thrown: { readonly error: unknown } | null = null
   /** True once the client is told where the time went. */
   private timed = false
 
@@ -157,23 +151,23 @@ export class Exchange implements BodyPort, ResponseSink, Settlement, Standing, T
   /**
    * Runs the handler as far as it goes without waiting, which is most often to its end, and to that of the answer.
    *
-   * @returns whether the connection goes on; undefined where something is left, which `run` sees to
+   * @returns whether that is all; what is left, `run` sees to
    */
-  tryRun(): boolean | undefined {
+  tryRun(): boolean {
     this.port.server.tally.begin()
     this.port.outlet.begin()
     if (requestStart.hasSubscribers) requestStart.publish(this.message())
     if (headSent.hasSubscribers) this.outgoing.onHead = () => headSent.publish(this.message())
     try {
       this.rest = this.call()
-      if (this.rest !== null || !this.tryAnswer() || this.incoming !== null) return undefined
+      if (this.rest !== null || !this.tryAnswer() || this.incoming !== null) return false
     } catch (error) {
-      this.thrown = { error }
-      return undefined
+      this.rest = throwing(error)
+      return false
     }
     this.succeed()
     this.conclude()
-    return this.keep
+    return true
   }
 
   /**
@@ -185,7 +179,6 @@ export class Exchange implements BodyPort, ResponseSink, Settlement, Standing, T
     const { incoming } = this
     try {
       try {
-        if (this.thrown !== null) throw this.thrown.error
         if (this.rest !== null) yield* this.runRest(this.rest)
         if (!this.tryAnswer()) yield* this.answer()
         this.succeed()
@@ -198,6 +191,11 @@ export class Exchange implements BodyPort, ResponseSink, Settlement, Standing, T
     } finally {
       incoming?.release()
     }
+  }
+
+  /** Runs all of it. @returns whether the connection goes on */
+  *runWhole(): Coroutine<boolean> {
+    return this.tryRun() ? this.keep : yield* this.run()
   }
 
   /** Calls the handler. @returns what is left to run of it */
@@ -244,7 +242,7 @@ export class Exchange implements BodyPort, ResponseSink, Settlement, Standing, T
 
   private succeed(): void {
     this.whole = true
-    this.outcome = 'ok'
+    this.ending = WELL
   }
 
   private conclude(): void {
@@ -267,11 +265,7 @@ export class Exchange implements BodyPort, ResponseSink, Settlement, Standing, T
     const { port, outgoing } = this
     if (port.exchange !== this) return
     port.exchange = null
-    if (this.outcome === 'failed' && this.error === null) {
-      this.error = causeOfDrop(this)
-      this.outcome = outcomeOf(this.error, 0)
-      this.failedIn = this.phase
-    }
+    if (this.ending === UNENDED) this.ending = dropped(this, this.phase)
     // Those who are told of the end find a request and a response that have ended, too, where nobody had asked for them.
     const message = requestFinish.hasSubscribers ? this.message() : null
     // No fake clean end: the client must see that the answer is not whole (W29).
@@ -280,12 +274,18 @@ export class Exchange implements BodyPort, ResponseSink, Settlement, Standing, T
     if (this.limit.stallTime < Infinity) port.recent = this.request
     if (this.madeResponse !== null) this.madeResponse.stage = 'ended'
     // Of a connection that has left HTTP the end is no success of itself.
-    if (!outgoing.finished || (this.left && this.outcome !== 'ok')) this.madeRequest?.breakOff()
+    if (!outgoing.finished || (this.left && this.ending.outcome !== 'ok')) this.madeRequest?.breakOff()
     port.server.tally.end()
     port.server.settle(this)
     if (message === null) return
-    const { outcome, status, bytesIn, bytesOut } = this
-    requestFinish.publish({ ...message, outcome, status, bytesIn, bytesOut } satisfies FinishMessage)
+    const { status, bytesIn, bytesOut } = this
+    requestFinish.publish({
+      ...message,
+      outcome: this.ending.outcome,
+      status,
+      bytesIn,
+      bytesOut,
+    } satisfies FinishMessage)
   }
 
   private message(): RequestMessage {
@@ -389,10 +389,9 @@ export class Exchange implements BodyPort, ResponseSink, Settlement, Standing, T
   /** Something went wrong: answers, where there is somebody to answer. @returns whether the connection goes on */
   private *failed(thrown: unknown): Coroutine<boolean> {
     const { port, outgoing } = this
-    const { error, status, outcome, phase, gone } = failureOf(thrown, this)
-    this.error = error
-    this.outcome = outcome
-    this.failedIn = phase
+    const failure = failureOf(thrown, this)
+    const { error, status, outcome, gone } = failure
+    this.ending = failure
     this.gone = gone
     if (requestError.hasSubscribers) requestError.publish({ ...this.message(), error } satisfies ErrorMessage)
     // A client that leaves, and an answer that the handler chose to throw, are no news.

@@ -3,12 +3,12 @@
  */
 import { GyreError, statusOf } from '../base/index.ts'
 import { Cancelled, currentTask } from '../kernel/index.ts'
-import type { InnerScope } from '../kernel/index.ts'
+import type { Coroutine, InnerScope } from '../kernel/index.ts'
 import type { Incoming } from './incoming.ts'
 import type { Outgoing } from './outgoing.ts'
 import type { Outlet } from './outlet.ts'
 import { outcomeOf } from './record.ts'
-import type { Outcome, Phase } from './record.ts'
+import type { Ending, Phase } from './record.ts'
 
 /** How an exchange stands when something is thrown. */
 export interface Standing {
@@ -23,13 +23,9 @@ export interface Standing {
 }
 
 /** What it means. */
-export interface Failure {
-  /** What is told of it: where a cancel was thrown, what has cancelled. */
-  readonly error: unknown
+export interface Failure extends Ending {
   /** What to answer with; 0 where nobody is there to read it. */
   readonly status: number
-  readonly outcome: Outcome
-  readonly phase: Phase
   /** Whether the client has gone. */
   readonly gone: boolean
 }
@@ -52,10 +48,16 @@ export function failureOf(thrown: unknown, standing: Standing): Failure {
   }
 }
 
-/** @returns why a task was dropped, which went on waiting after a cancel and its grace: what has cancelled it */
-export function causeOfDrop({ gone, scope }: Standing): GyreError {
+/** @returns how it ended for a task that was dropped, which went on waiting after a cancel and its grace */
+export function dropped({ gone, scope }: Standing, phase: Phase): Ending {
   const cancelled = (scope?.cancelled ?? null) !== null
-  return new GyreError(gone ? 'GYRE_PEER_GONE' : cancelled ? 'GYRE_HANDLER_TIMEOUT' : 'GYRE_SHUTDOWN')
+  const error = new GyreError(gone ? 'GYRE_PEER_GONE' : cancelled ? 'GYRE_HANDLER_TIMEOUT' : 'GYRE_SHUTDOWN')
+  return { outcome: outcomeOf(error, 0), phase, error }
+}
+
+/** What was thrown before anything could wait, as something to be run: it is thrown there. */
+export function* throwing(error: unknown): Coroutine<never> {
+  throw error
 }
 
 /** What a cancel means: who has cancelled, and why. */
@@ -73,4 +75,10 @@ function phaseAt(thrown: unknown, { left, incoming, outlet, outgoing }: Standing
   if (left) return 'upgraded'
   if (thrown === incoming?.brokenBy) return 'body'
   return thrown === outlet.brokenBy || outgoing.finished ? 'answer' : 'handler'
+}
+
+/** What ended a head half way: the shutdown, or the client. */
+export function headFailure(error: unknown): GyreError {
+  if (error instanceof Cancelled) return new GyreError('GYRE_SHUTDOWN', undefined, error)
+  return error instanceof GyreError ? error : new GyreError('GYRE_PEER_GONE', undefined, error)
 }

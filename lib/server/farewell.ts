@@ -5,9 +5,9 @@
  */
 import { SIZES } from '../base/index.ts'
 import type { GyreError } from '../base/index.ts'
-import { END, readSome } from '../io/index.ts'
+import { END, WOULD_WAIT } from '../io/index.ts'
 import type { ByteStream } from '../io/index.ts'
-import { giveWay, withTimeout } from '../kernel/index.ts'
+import { giveWay, park, withTimeout } from '../kernel/index.ts'
 import type { Coroutine } from '../kernel/index.ts'
 import type { ServerContext } from './context.ts'
 import { Outgoing } from './outgoing.ts'
@@ -51,12 +51,18 @@ export class Farewells {
   }
 }
 
-/** What a client sent and we did not read would make the operating system reset it, and the answer with it. */
-function* readToEnd(stream: ByteStream): Coroutine<void> {
-  for (let left: number = SIZES.lingerBytes; left > 0;) {
-    const size = yield* readSome(stream, waste)
+/**
+ * Reads what a client still sends, and drops it: what we did not read would make the operating system reset the
+ * connection, and the answer with it.
+ */
+export function* readToEnd(stream: ByteStream): Coroutine<void> {
+  for (let left: number = SIZES.lingerBytes; left > 0 && !stream.closed;) {
+    const size = stream.tryRead(waste, 0, waste.length)
     if (size === END) return
-    left -= size
-    yield* giveWay()
+    if (size === WOULD_WAIT) yield* park(stream.readable)
+    else {
+      left -= size
+      yield* giveWay()
+    }
   }
 }

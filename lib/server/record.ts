@@ -33,6 +33,20 @@ export type Outcome = (typeof OUTCOMES)[number]
 /** What a request is waiting for: its head, its body, its handler, or the client reading the answer. */
 export type Phase = 'head' | 'body' | 'handler' | 'answer' | 'upgraded'
 
+/** How a request has ended, and why. */
+export interface Ending {
+  readonly outcome: Outcome
+  /** Where it was when it failed; null where it did not. */
+  readonly phase: Phase | null
+  /** What is told of it: where a cancel was thrown, what has cancelled. */
+  readonly error: unknown
+}
+
+/** The end of most. */
+export const WELL: Ending = { outcome: 'ok', phase: null, error: null }
+/** Of one that has not ended, or to whose end nobody came, because the connection's task was dropped. */
+export const UNENDED: Ending = { outcome: 'failed', phase: null, error: null }
+
 /** What a request, and all that it spawned, took of the loop. Times are in milliseconds. */
 export interface LoopShare {
   /** How often it ran until its next wait. */

@@ -325,7 +325,7 @@ export class Server implements ServerContext {
   }
 
   /** @internal */ settle(settlement: Settlement): void {
-    this.tally.count(settlement.outcome, settlement.error)
+    this.tally.count(settlement.ending)
     if (this.access === null) return
     const { host } = this.kernel
     try {

@@ -6,7 +6,7 @@ import type { LimitName } from '../base/index.ts'
 import type { Meter } from '../kernel/index.ts'
 import type { RequestHead } from '../protocol/index.ts'
 import { OUTCOMES, limitOf, outcomeOf } from './record.ts'
-import type { AccessRecord, LoopShare, Outcome, Phase } from './record.ts'
+import type { AccessRecord, Ending, LoopShare, Outcome } from './record.ts'
 import type { RequestOrigin } from './request.ts'
 
 /** Counts, as `server.statistics()` shows them. */
@@ -38,10 +38,7 @@ export interface Settlement {
   readonly clientTime: number
   /** What counted its share of the loop; null where nothing did. */
   readonly meter: Meter | null
-  readonly outcome: Outcome
-  /** Where it was when it failed; null where it did not. */
-  readonly failedIn: Phase | null
-  readonly error: unknown
+  readonly ending: Ending
 }
 
 export class Tally implements Counts {
@@ -77,7 +74,7 @@ export class Tally implements Counts {
   }
 
   /** Counts how a request has ended. */
-  count(outcome: Outcome, error: unknown): void {
+  count({ outcome, error }: Ending): void {
     this.outcomes[outcome]++
     if (error !== null) this.hit(error)
   }
@@ -101,9 +98,9 @@ export function unanswered(
   error: GyreError,
   { started, head, status }: Pick<Settlement, 'started' | 'head' | 'status'>,
 ): Settlement {
-  const outcome = outcomeOf(error, status)
+  const ending: Ending = { outcome: outcomeOf(error, status), phase: 'head', error }
   const nothing = { bytesIn: 0, bytesOut: 0, clientTime: 0, meter: null }
-  return { started, origin, head, status, ...nothing, outcome, failedIn: 'head', error }
+  return { started, origin, head, status, ...nothing, ending }
 }
 
 /**
@@ -113,7 +110,8 @@ export function unanswered(
  * @param wallTime - now, in milliseconds since 1970
  */
 export function recordOf(settlement: Settlement, now: number, wallTime: number): AccessRecord {
-  const { head, outcome, error } = settlement
+  const { head } = settlement
+  const { outcome, phase, error } = settlement.ending
   const duration = now - settlement.started
   return {
     time: wallTime - duration,
@@ -129,7 +127,7 @@ export function recordOf(settlement: Settlement, now: number, wallTime: number):
     clientTime: settlement.clientTime,
     loop: settlement.meter === null ? null : loopShare(settlement.meter),
     outcome,
-    phase: outcome === 'ok' ? null : settlement.failedIn,
+    phase: outcome === 'ok' ? null : phase,
     code: error instanceof GyreError ? error.code : null,
     limit: limitOf(error),
   }
