@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync, readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { setFlagsFromString } from 'node:v8'
+import { runInThisContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import { ERRORS, GyreError, LIMITS, resolveLimits, statusOf } from '../../lib/base/index.ts'
 
@@ -72,4 +74,10 @@ test('limits that are not given stay as the table has them; undefined is not giv
     bodyBytes: 1_048_576,
   })
   expect(() => resolveLimits({ headBytes: 1.5 })).toThrow('whole number')
+})
+
+test('limits are no hash table to V8: they are read some ten times per request', () => {
+  setFlagsFromString('--allow-natives-syntax')
+  const isFast = runInThisContext('(object) => %HasFastProperties(object)') as (object: object) => boolean
+  expect(isFast(resolveLimits({ bodyBytes: 5 }))).toBe(true)
 })
