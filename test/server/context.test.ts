@@ -64,15 +64,19 @@ describe.each(Object.entries(handlers))('%s', (_kind, handler) => {
   })
 })
 
-test('a task local that a handler has set is gone with its request', async () => {
+test('a task local that a handler has set is gone with its request, whether that waits or not', async () => {
   const name = new TaskLocal('nobody')
-  const { exchange } = await serve((request, response) => {
+  const { exchange } = await serve(function* (request, response) {
     const before = name.get()
     name.set(request.path)
+    if (request.path === '/two') yield* sleep(1)
     response.text(`${before} ${name.get()}`)
   })
   const got = await exchange(
-    'GET /one HTTP/1.1\r\nHost: a\r\n\r\nGET /two HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
+    ['/one', '/two', '/three', '/two', '/two', '/last']
+      .map((path) => `GET ${path} HTTP/1.1\r\nHost: a\r\n${path === '/last' ? 'Connection: close\r\n' : ''}\r\n`)
+      .join(''),
   )
-  expect(got.map(({ body }) => body)).toEqual(['nobody /one', 'nobody /two'])
+  const expected = ['nobody /one', 'nobody /two', 'nobody /three', 'nobody /two', 'nobody /two', 'nobody /last']
+  expect(got.map(({ body }) => body)).toEqual(expected)
 })
