@@ -8,7 +8,14 @@ import { memoryPair } from '../../lib/testing/index.ts'
 import { resultOf } from '../support/mock-host.ts'
 
 const WITHOUT: Record<string, readonly string[]> = {
-  'they are no holders of anything, but what is held': ['Cancelled', 'GyreError', 'HttpError', 'Held', 'LayeredStream', 'TaskLocal'],
+  'they are no holders of anything, but what is held': [
+    'Cancelled',
+    'GyreError',
+    'HttpError',
+    'Held',
+    'LayeredStream',
+    'TaskLocal',
+  ],
   'all that they are can be read from their fields': ['Meter', 'OpenFile', 'Process', 'Scope', 'Task'],
   'they are one request': ['Request', 'RequestFields', 'Response', 'ResponseFields'],
   'those who extend it have them': ['Source'],
