@@ -7,8 +7,10 @@ const at = (path: string): string => fileURLToPath(new URL(`../../${path}`, impo
 
 test.each([
   ['llhttp.asset.ts', 'make-llhttp-asset.mjs', 'what the pinned package holds'],
-  ['recorder.asset.ts', 'make-recorder-asset.mjs', 'made of recorder.wat'],
+  ['recorder.asset.ts', 'make-wat-asset.mjs recorder', 'made of recorder.wat'],
+  ['scanner.asset.ts', 'make-wat-asset.mjs scanner', 'made of scanner.wat'],
 ])('%s is what %s makes: %s', (asset, maker) => {
-  const made = execFileSync(process.execPath, [at(`.ci/${maker}`), '--print'], { encoding: 'utf8' })
+  const [script, ...words] = maker.split(' ')
+  const made = execFileSync(process.execPath, [at(`.ci/${script}`), ...words, '--print'], { encoding: 'utf8' })
   expect(readFileSync(at(`lib/protocol/http1/${asset}`), 'utf8')).toBe(made)
 })

@@ -1,9 +1,9 @@
 /*
  * The tokenizer of request heads: one head, whole, from the input area.
  *
- * llhttp checks the grammar. What it lets through and HTTP/1.1 does not is refused here: versions,
- * extra spaces and lines, targets, Host, framing, counts (docs/http1.md). The common request, with a path and
- * a few fields that concern nobody, passes through with a handful of byte comparisons.
+ * The scanner tells plain heads, as most are, from all others (scanner.ts). Of these, llhttp checks the
+ * grammar. What it lets through and HTTP/1.1 does not is refused here: versions, extra spaces and lines,
+ * targets, Host, framing, counts (docs/http1.md).
  */
 import { GyreError, latin1Text } from '../../base/index.ts'
 import type { Limits } from '../../base/index.ts'
@@ -76,6 +76,7 @@ export class RequestHead {
   }
 }
 
+const GET_TARGET_AT = 'GET '.length
 const CONTINUE = '100-continue'
 const HOST = 'host'
 const CR = 0x0d
@@ -89,10 +90,12 @@ const MAJOR_AT = 5
 const MINOR_AT = HTTP_1_DOT.length
 
 let end = 0
+/** Whether the last head was a plain one. */
+let plain = false
 
 /** @internal @returns where the parser stopped that has just refused a head */
 export function faultAt(): number {
-  return llhttp.stoppedAt()
+  return plain ? end : llhttp.stoppedAt()
 }
 
 /**
@@ -129,6 +132,29 @@ export function headEnd(): number {
 export function parseHead(start: number, limit: number, limits: HeadLimits): RequestHead | undefined {
   // No more is looked at than may be in a head, so that a head too large is refused alike however it comes.
   const most = Math.min(limit, start + limits.headBytes + 1)
+  return plainHead(start, most, limits) ?? judgedHead(start, most, limits)
+}
+
+/** @internal @returns a head that needs no judge; undefined where it may need one, or is not complete (scanner.ts) */
+export function plainHead(start: number, most: number, limits: HeadLimits): RequestHead | undefined {
+  const { input, scanner } = llhttp
+  const behind = scanner.scan(start, most, limits)
+  plain = behind > 0
+  if (!plain) return undefined
+  end = behind
+  const { targetAt, host } = scanner
+  const text = latin1Text(input.bytes, start + targetAt, behind)
+  const records = scanner.records()
+  if (limits.anyTarget !== true)
+    checkHost(text.slice(records[host + 2], (records[host + 2] as number) + (records[host + 3] as number)))
+  const method = targetAt === GET_TARGET_AT ? 'GET' : 'HEAD'
+  const head = new RequestHead(method, text.slice(0, scanner.targetSize), 1, new RequestFields(text, records))
+  if (scanner.hasConnection) readSpecialFields(head, CONNECTION, limits)
+  return head
+}
+
+/** @internal @returns a head as llhttp reads it; undefined where it is not complete @throws GyreError a refusal */
+export function judgedHead(start: number, most: number, limits: HeadLimits): RequestHead | undefined {
   const result = llhttp.executeHead(start, most)
   checkOpening(llhttp.input.bytes, start, most)
   const count = spanCount()

@@ -15,7 +15,10 @@
 import { SIZES, latin1Text } from '../../base/index.ts'
 import { InputArea } from './input-area.ts'
 import { LLHTTP_WASM_BASE64 } from './llhttp.asset.ts'
-import { imports, instantiate, record, setArea, skim } from './recorder.ts'
+import { imports, record, setArea, skim } from './recorder.ts'
+import { SCANNED_BEHIND, SCANNER_SIZE, Scanner } from './scanner.ts'
+import { instantiate } from './wasm.ts'
+import type { Memory } from './wasm.ts'
 
 /** `llhttp_execute` has taken everything and wants more. */
 export const OK = 0
@@ -29,7 +32,7 @@ export const INVALID_VERSION = 9
 const TYPE_REQUEST = 1
 
 interface Module {
-  readonly memory: { readonly buffer: ArrayBuffer }
+  readonly memory: Memory
   _initialize(): void
   malloc(size: number): number
   llhttp_alloc(type: number): number
@@ -44,15 +47,21 @@ interface Module {
 
 const module_ = instantiate(LLHTTP_WASM_BASE64, imports) as Module
 module_._initialize()
-const areaAt = module_.malloc(SIZES.input)
+const areaAt = module_.malloc(SIZES.input + SCANNED_BEHIND)
+const wordsAt = module_.malloc(SCANNER_SIZE)
 setArea(areaAt)
 
 /** Where bytes are read to, and parsed. */
 export const input: InputArea = new InputArea(Buffer.from(module_.memory.buffer, areaAt, SIZES.input))
 
+/** Reads plain heads, which the parser need not see. */
+export const scanner: Scanner = new Scanner(module_.memory, areaAt, wordsAt)
+
 /** Memory that grows detaches every view of it: to be called after whatever may have made it grow. */
 function renewView(): void {
-  if (input.view.length === 0) input.view = Buffer.from(module_.memory.buffer, areaAt, SIZES.input)
+  if (input.view.length > 0) return
+  input.view = Buffer.from(module_.memory.buffer, areaAt, SIZES.input)
+  scanner.renew()
 }
 
 function textAt(at: number): string {

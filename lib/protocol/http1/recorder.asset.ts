@@ -1,5 +1,5 @@
 /*
- * The WebAssembly module of recorder.wat, as base64. Made by .ci/make-recorder-asset.mjs; do not edit.
+ * The WebAssembly module of recorder.wat, as base64. Made by .ci/make-wat-asset.mjs; do not edit.
  */
 export const RECORDER_WASM_BASE64: string = [
   'AGFzbQEAAAABFQNgA39/fwF/YAF/AX9gBH9/f38BfwMHBgAAAAEBAgUDAQABB0YHBm1lbW9yeQIABHNwYW4AAAZ0YXJnZXQAAQpp',

@@ -7,26 +7,17 @@
  */
 import { SIZES } from '../../base/index.ts'
 import { RECORDER_WASM_BASE64 } from './recorder.asset.ts'
-
-/** As much of the global as is used here; Node has it, and its types leave it to those of browsers. */
-declare const WebAssembly: {
-  Module: new (binary: Uint8Array) => object
-  Instance: new (module: object, imports: object) => { readonly exports: unknown }
-}
+import { instantiate } from './wasm.ts'
+import type { Memory } from './wasm.ts'
 
 interface Recorder {
-  readonly memory: { readonly buffer: ArrayBuffer }
+  readonly memory: Memory
   readonly span: unknown
   readonly target: unknown
   readonly ignore: unknown
   readonly ignoreSpan: unknown
   readonly pause: unknown
   readonly pauseAtHead: unknown
-}
-
-/** Makes an instance of a module. */
-export function instantiate(base64: string, imports: object): unknown {
-  return new WebAssembly.Instance(new WebAssembly.Module(Buffer.from(base64, 'base64')), imports).exports
 }
 
 const recorder = instantiate(RECORDER_WASM_BASE64, {}) as Recorder
