@@ -81,6 +81,7 @@ export interface ConnectionWish {
 }
 
 const CLOSE: ConnectionWish = { close: true, keepAlive: false, upgrade: false }
+const KEEP_ALIVE: ConnectionWish = { close: false, keepAlive: true, upgrade: false }
 
 /**
  * Reads the Connection field (RFC 9110 section 7.6.1): tokens in any case, between them commas, spaces and tabs.
@@ -94,6 +95,8 @@ const CLOSE: ConnectionWish = { close: true, keepAlive: false, upgrade: false }
  * ```
  */
 export function readConnection(value: string): ConnectionWish {
+  // What nearly all send.
+  if (value === 'keep-alive') return KEEP_ALIVE
   if (value === 'close') return CLOSE
   const tokens = value.toLowerCase().split(',').map(trimWhitespace)
   return {
