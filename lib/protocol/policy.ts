@@ -148,14 +148,9 @@ const COMMON_HOST = /^[A-Za-z0-9\-.]+(?::(?:\d{1,4}|[1-5]\d{4}))?$/
  * ```
  */
 export function checkHost(host: string): void {
-  if (host === lastGoodHost) return
   if (!COMMON_HOST.test(host) && host !== '' && !isAuthority(host))
     throw badHost('Host is not a name or an address with an optional port')
-  lastGoodHost = host
 }
-
-/** Most requests have the one that the last had. */
-let lastGoodHost = ''
 
 /**
  * Reads a Content-Length: digits and nothing else, and a number that can be counted to (H1, RFC 9110 section 8.6).
