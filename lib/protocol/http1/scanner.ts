@@ -9,7 +9,7 @@
  * Two readers of one message are a danger where they disagree. So this one can say nothing but "a plain head": it
  * refuses nothing, and whatever is not plain, be it one byte, goes to llhttp from its beginning. That remains
  * the judge of all that is unusual, and of all that tells where a message ends. What is plain here, llhttp takes and
- * reads alike: test/protocol/scanner.test.ts holds both against each other on mutated heads.
+ * reads alike: test/security/pure/scanner.fuzz.test.ts holds both against each other on bent heads.
  */
 import { SIZES } from '../../base/index.ts'
 import type { Limits } from '../../base/index.ts'
