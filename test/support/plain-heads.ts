@@ -17,7 +17,7 @@ export const plain = [
   'GET / HTTP/1.1\r\nHost: a\r\n\r\n',
   'HEAD /a;b=c?d=/e?&%20[]{}|^`~+*@:$,() HTTP/1.1\r\nhOsT:a:80\r\n\r\n',
   'GET //a HTTP/1.1\r\nHOST:\t a \t\r\nConnection: keep-alive\r\nX: \xe9\xff \t"\\<>\r\n\r\n',
-  "GET / HTTP/1.1\r\nA: 1\r\na: 2\r\n!#$%&'*+-.^_`|~09azAZ: ?\r\nHost: [::1]\r\nConnection: close\r\nConnector: a\r\n\r\n",
+  "GET / HTTP/1.1\r\nA: 1\r\na: 2\r\n!#$%&'*+-.^_`|~09azAZ: ?\r\nHost: [::1]\r\nConnection: close\r\nContent-Type: b\r\nConnector: a\r\n\r\n",
   `GET /${'long/'.repeat(40)} HTTP/1.1\r\n${'Long-'.repeat(20)}: ${'a value '.repeat(60)}\r\nHost: a.example\r\n\r\n`,
   browser,
 ]

@@ -149,7 +149,7 @@ export function plainHead(start: number, most: number, limits: HeadLimits): Requ
     checkHost(text.slice(records[host + 2], (records[host + 2] as number) + (records[host + 3] as number)))
   const method = targetAt === GET_TARGET_AT ? 'GET' : 'HEAD'
   const head = new RequestHead(method, text.slice(0, scanner.targetSize), 1, new RequestFields(text, records))
-  if (scanner.hasConnection) readSpecialFields(head, CONNECTION, limits)
+  if (scanner.special !== 0) readSpecialFields(head, scanner.special, limits)
   return head
 }
 
@@ -226,7 +226,7 @@ export function checkHeadSize(size: number, limits: HeadLimits): void {
     throw new GyreError('GYRE_HEAD_TOO_LARGE', `the head is larger than ${limits.headBytes} bytes`)
 }
 
-// Which of the fields that concern us a head has, as bits.
+// Which of the fields that concern us a head has, as bits; scanner.wat has two of them.
 const LENGTH = 1
 const CODING = 2
 const TYPE = 4

@@ -4,7 +4,7 @@
  * llhttp looks at one byte after the other, which takes more than half of the time that a browser's head takes. So what
  * can be told from afar is scanned by a small module of ours first (scanner.wat): GET or HEAD, a path, HTTP/1.1, lines
  * that end in CRLF, fields of tokens and printable values, one Host among them, all within the limits; and nothing
- * that frames a body or asks for more than an answer (Content-*, Transfer-Encoding, Expect, Upgrade).
+ * that frames a body or asks for more than an answer (Content-Length, Transfer-Encoding, Expect, Upgrade).
  *
  * Two readers of one message are a danger where they disagree. So this one can say nothing but "a plain head": it
  * refuses nothing, and whatever is not plain, be it one byte, goes to llhttp from its beginning. That remains
@@ -25,7 +25,7 @@ const TARGET_AT = 0
 const TARGET_SIZE = 1
 const RECORDS_SIZE = 2
 const HOST = 3
-const CONNECTION = 4
+const SPECIAL = 4
 const RECORDS = 5
 const WORD = Int32Array.BYTES_PER_ELEMENT
 /** Each field has four numbers. */
@@ -96,9 +96,9 @@ export class Scanner {
     return this.words[HOST] as number
   }
 
-  /** Whether a field may be Connection. */
-  get hasConnection(): boolean {
-    return this.words[CONNECTION] !== 0
+  /** Which fields there may be that are to be looked at, as bits of head.ts: Content-Type and Connection. */
+  get special(): number {
+    return this.words[SPECIAL] as number
   }
 
   /** Four numbers for each field, counted from the beginning of the target, as `RequestFields` wants them. */

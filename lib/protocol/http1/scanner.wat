@@ -6,8 +6,9 @@
 (module
   (import "llhttp" "memory" (memory 1))
   ;; Where to write. At 0 stands where the target begins, counted from `at`, at 4 its length, at 8 how many numbers the
-  ;; records have that follow from 20 on, at 12 which of these is the first of Host's, at 16 whether there may be a field
-  ;; Connection. A record is four numbers: where the name begins, counted from the target, its length, and the value's.
+  ;; records have that follow from 20 on, at 12 which of these is the first of Host's, at 16 which fields there may be
+  ;; that head.ts looks at: 4 for Content-Type, 8 for Connection. A record is four numbers: where the name begins,
+  ;; counted from the target, its length, and the same of the value.
   (import "place" "words" (global $words i32))
 
   ;; The first byte from `at` on that is not of a plain target: a control, a space, one above ASCII, one that policy.ts
@@ -79,7 +80,7 @@
     (local $value i32)
     (local $behind i32)
     (local $host i32)
-    (local $connection i32)
+    (local $special i32)
     (local $records i32)
     (local $record i32)
     (local $last i32)
@@ -113,15 +114,18 @@
         (then
           (if (i32.ne (i32.load8_u (local.get $at)) (i32.const 0x3a)) (then (return (i32.const 0))))
           ;; The name's first four letters, in lower case. What frames a message, or asks for more than an answer, is
-          ;; llhttp's: "cont…", "tran…", "expe…", and Upgrade, but not Upgrade-Insecure-Requests.
+          ;; llhttp's: Content-Length, "tran…", "expe…", and Upgrade, but not Upgrade-Insecure-Requests.
           (local.set $begin (i32.or (i32.load (local.get $name)) (i32.const 0x20202020)))
-          (if (i32.eq (local.get $begin) (i32.const 0x746e6f63)) (then (return (i32.const 0))))
+          (if (i32.eq (local.get $begin) (i32.const 0x746e6f63)) ;; "cont…"
+            (then
+              (if (i32.eq (local.get $size) (i32.const 14)) (then (return (i32.const 0))))
+              (local.set $special (i32.or (local.get $special) (i32.const 4)))))
           (if (i32.eq (local.get $begin) (i32.const 0x6e617274)) (then (return (i32.const 0))))
           (if (i32.eq (local.get $begin) (i32.const 0x65707865)) (then (return (i32.const 0))))
           (if (i32.and (i32.eq (local.get $size) (i32.const 7)) (i32.eq (local.get $begin) (i32.const 0x72677075)))
             (then (return (i32.const 0))))
-          ;; "conn…": whether it is Connection, and what it wants, is looked at by who reads the records.
-          (if (i32.eq (local.get $begin) (i32.const 0x6e6e6f63)) (then (local.set $connection (i32.const 1))))
+          (if (i32.eq (local.get $begin) (i32.const 0x6e6e6f63)) ;; "conn…"
+            (then (local.set $special (i32.or (local.get $special) (i32.const 8)))))
           ;; Host
           (if (i32.and (i32.eq (local.get $size) (i32.const 4)) (i32.eq (local.get $begin) (i32.const 0x74736f68)))
             (then
@@ -169,5 +173,5 @@
       (global.get $words)
       (i32.shr_u (i32.sub (local.get $record) (local.get $records)) (i32.const 2)))
     (i32.store offset=12 (global.get $words) (local.get $host))
-    (i32.store offset=16 (global.get $words) (local.get $connection))
+    (i32.store offset=16 (global.get $words) (local.get $special))
     (local.get $at)))
