@@ -80,8 +80,8 @@ export interface ConnectionWish {
   readonly upgrade: boolean
 }
 
-const CLOSE: ConnectionWish = { close: true, keepAlive: false, upgrade: false }
-const KEEP_ALIVE: ConnectionWish = { close: false, keepAlive: true, upgrade: false }
+const CLOSE: ConnectionWish = Object.freeze({ close: true, keepAlive: false, upgrade: false })
+const KEEP_ALIVE: ConnectionWish = Object.freeze({ close: false, keepAlive: true, upgrade: false })
 
 /**
  * Reads the Connection field (RFC 9110 section 7.6.1): tokens in any case, between them commas, spaces and tabs.
