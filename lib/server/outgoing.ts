@@ -86,12 +86,16 @@ export class Outgoing {
     if (this.sent !== null || response.ownTrailers !== null || payload.length > PLAIN_LENGTH) return false
     if (this.incoming !== null || head.method === 'HEAD' || head.method === 'CONNECT') return false
     const goesOn = head.keepAlive && head.minor === 1 && !port.over
-    return goesOn && response.ownHeaders === null && response.reason === undefined && typeof payload === 'string'
-      ? this.tryPlain(response, payload)
-      : this.tryWhole(response, payload)
+    const isPlain = goesOn && response.ownHeaders === null && response.reason === undefined
+    return (
+      (isPlain && typeof payload === 'string' && this.tryPlain(response, payload)) || this.tryWhole(response, payload)
+    )
   }
 
-  /** An answer with nothing of the handler's but its text, in HTTP/1.1, after which the connection goes on. */
+  /**
+   * An answer with nothing of the handler's but its text, which is ASCII, in HTTP/1.1, after which the connection goes
+   * on.
+   */
   private tryPlain(response: Response, payload: string): boolean {
     const { port } = this
     const { status } = response
@@ -107,7 +111,7 @@ export class Outgoing {
     return true
   }
 
-  /** An answer with fields of the handler's, or bytes, or the last one of its connection. */
+  /** Any other: with fields of the handler's, with bytes or text of any language, or the last of its connection. */
   private tryWhole(response: Response, payload: Payload): boolean {
     const size = this.sizeOf(payload)
     const planned = this.plan(response, size)
