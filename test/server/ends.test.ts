@@ -70,6 +70,17 @@ describe('the client goes away', () => {
     expect(answers(await client.end())).toMatchObject([{ body: 'now' }])
   })
 
+  test('while it still sends, though it has asked for the end: the answer is there before the reset', async () => {
+    const served = await serve((_request, response) => {
+      // It comes in the middle of the step that answers and closes: nobody knows of it.
+      client.send('\r\n')
+      response.text('whole')
+    })
+    const client = await served.connect()
+    client.send('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+    expect(answers(await client.end())).toMatchObject([{ status: 200, body: 'whole' }])
+  })
+
   test('while it is written to', async () => {
     const { connect, server } = await serve(function* (_request, response) {
       for (;;) yield* response.write(Buffer.alloc(100_000))

@@ -21,7 +21,7 @@ import type { Syscalls } from './syscalls.ts'
 const TO_READ = sys.EPOLLIN | sys.EPOLLRDHUP | sys.EPOLLET
 const TO_READ_AND_WRITE = TO_READ | sys.EPOLLOUT
 
-/** The bytes wait for the end of the stream: one segment, and one wake-up of the peer, where there would be two. */
+/** The bytes wait for the end of our side: one segment, and one wake-up of the peer, where there would be two. */
 const TO_SEND_WITH_END = sys.MSG_NOSIGNAL | sys.MSG_MORE
 
 const READ_EVENTS = sys.EPOLLIN | sys.EPOLLRDHUP | sys.EPOLLHUP | sys.EPOLLERR
@@ -58,6 +58,8 @@ export class FdStream extends Readiness implements ByteStream, EventSource {
   watcher: HangUpWatcher | null = null
   generation = 0
   private readonly poller: EpollPoller
+  /** True while what was written last waits for the end of our side. */
+  private awaitsEnd = false
   /** How often its client was waited for until it had taken what was written. */
   private stalls = 0
   private remoteEnd: Endpoint | null = null
@@ -149,7 +151,10 @@ export class FdStream extends Readiness implements ByteStream, EventSource {
     const flags = last ? TO_SEND_WITH_END : sys.MSG_NOSIGNAL
     for (;;) {
       const count = calls.send(this.descriptor, addressOf(calls, from) + start, end - start, flags)
-      if (count >= 0) return count
+      if (count >= 0) {
+        this.awaitsEnd = last
+        return count
+      }
       const errno = calls.errno()
       if (errno === sys.EAGAIN) return this.noRoom(calls)
       if (errno !== sys.EINTR) throw streamError(calls, 'send', errno)
@@ -181,11 +186,14 @@ export class FdStream extends Readiness implements ByteStream, EventSource {
   }
 
   shutdown(): void {
+    this.awaitsEnd = false
     if (!this.closed) sys.syscalls().shutdown(this.descriptor, sys.SHUT_WR)
   }
 
   close(): void {
     if (this.closed) return
+    // Where the peer has sent what nobody has read, to close is to reset, and what waits here would never leave.
+    if (this.awaitsEnd) this.shutdown()
     this.closed = true
     this.poller.remove(this.descriptor)
     sys.syscalls().close(this.descriptor)
@@ -197,6 +205,7 @@ export class FdStream extends Readiness implements ByteStream, EventSource {
   reset(): void {
     if (this.closed) return
     const calls = sys.syscalls()
+    this.awaitsEnd = false
     calls.setsockopt(this.descriptor, sys.SOL_SOCKET, sys.SO_LINGER, calls.addressOf(LINGER_NONE), LINGER_NONE.length)
     this.close()
   }
