@@ -35,7 +35,10 @@ const NOTHING_ALLOWED = 'Allow: \r\n'
 /** The last answer is out, and its client may be sending more. */
 const LAST = 'last'
 
-/** What needs waiting: for a head, for the rest of an exchange, for the client to end its side. */
+/**
+ * What was found that may have to wait: half a head, the rest of an exchange, the last answer; or a head, whose exchange
+ * is to be run in a context of its own.
+ */
 type Found = ReturnType<HeadReader['next']> | Exchange | typeof LAST
 
 export class Connection extends Resting implements TaskKeeper, HangUpWatcher, ExchangePort {
@@ -170,7 +173,7 @@ export class Connection extends Resting implements TaskKeeper, HangUpWatcher, Ex
     return null
   }
 
-  /** Serves what is found and needs waiting. @param locals - as they were before any handler ran */
+  /** Serves what was found. @param locals - as they were before any handler ran */
   private *serve(found: Found, locals: Task['locals']): Coroutine<void> {
     const { reader } = this
     let next = found

@@ -69,7 +69,7 @@ export class Outgoing {
     return this.sent !== null || this.finished || this.takeover?.begun === true
   }
 
-  /** Whether the connection goes on after the answer that was sent. */
+  /** Whether the connection goes on after the answer that was sent. A plain one has no plan: it is sent only where it does. */
   get goesOn(): boolean {
     return this.sent?.keepAlive ?? true
   }

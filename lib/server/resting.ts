@@ -7,20 +7,21 @@
 import { Timer } from '../kernel/index.ts'
 import type { Coroutine, Operation, Trap } from '../kernel/index.ts'
 
+/** The last step: nothing comes any more. */
 export const OVER: IteratorResult<Trap, void> = { done: true, value: undefined }
 
 /** It is its own timer, too, of which it needs one at a time. */
 export abstract class Resting extends Timer implements Operation<void>, Iterator<Trap, void> {
-  /** What goes on; null while it rests. */
+  /** The piece of work that waits for something; null while it rests. */
   private work: Coroutine<void> | null = null
 
   /** True where there is something to do before it rests again. */
   protected abstract readonly busy: boolean
-  /** Does what there is to do, as far as that needs no waiting. @returns what does; null where nothing is left */
+  /** Does what there is to do, up to what has to wait. Must not throw. @returns what goes on there; null where nothing does */
   protected abstract tryWork(): Coroutine<void> | null
   /** Waits for what comes next. @returns its step; `OVER` where nothing comes any more */
   protected abstract rest(): IteratorResult<Trap, void>
-  /** Its rest is broken off. */
+  /** It is ended by an error, or a cancel, that was thrown while no piece of work waited. Must not throw. */
   protected abstract broken(error: unknown): void
 
   [Symbol.iterator](): this {
@@ -42,12 +43,14 @@ export abstract class Resting extends Timer implements Operation<void>, Iterator
     return OVER
   }
 
+  /** @param step - that the piece of work has taken */
   private onFrom(step: IteratorResult<Trap, void>): IteratorResult<Trap, void> {
     if (step.done !== true) return step
     this.work = null
     return this.busy ? this.goOn() : this.rest()
   }
 
+  /** Works until something has to wait, and rests when all is done. */
   private goOn(): IteratorResult<Trap, void> {
     do {
       this.work = this.tryWork()

@@ -22,6 +22,11 @@ test('every state can be reached, every one but the last can be left, and each m
 
 test('an event that a state does not have is a fault of ours', () => {
   expect(() => STATES.closed.headRead).toThrow('a connection that is closed cannot take headRead')
+  const events = new Set(Object.values(CONNECTION_STATES).flatMap((row) => Object.keys(row) as ConnectionEvent[]))
+  for (const [name, row] of Object.entries(CONNECTION_STATES))
+    for (const event of events)
+      if (!(event in row))
+        expect(() => STATES[name as ConnectionStateName][event]).toThrow(`is ${name} cannot take ${event}`)
 })
 
 test('the states lead where the table says', () => {

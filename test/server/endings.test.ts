@@ -39,6 +39,15 @@ describe('an error', () => {
     expect(events).toHaveLength(1)
   })
 
+  test('that is null is one, and not the end of the server', async () => {
+    const { exchange, records } = await recorded(() => {
+      // eslint-disable-next-line @typescript-eslint/only-throw-error -- what applications do
+      throw null
+    })
+    expect(await exchange(get('/', CLOSE))).toMatchObject([{ status: 500 }])
+    expect(records).toMatchObject([{ outcome: 'failed', status: 500, code: null }])
+  })
+
   test('that says a peer has gone counts only where it is this client', async () => {
     const { exchange, records, events } = await recorded(() => {
       throw new GyreError('GYRE_PEER_GONE')
