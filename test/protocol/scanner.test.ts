@@ -3,7 +3,7 @@
  */
 import { execFileSync } from 'node:child_process'
 import { expect, test } from 'vitest'
-import { resolveLimits } from '../../lib/base/index.ts'
+import { LIMITS, resolveLimits } from '../../lib/base/index.ts'
 import { PartialHead, input, parseHead } from '../../lib/protocol/index.ts'
 import { browser, compare, plain, usual, write } from '../support/plain-heads.ts'
 
@@ -82,6 +82,16 @@ test('what is beyond a limit is refused by llhttp and its rules', () => {
   expect(compare(0, size, resolveLimits(just))).toBe(true)
   for (const name of ['headBytes', 'targetBytes', 'fieldCount', 'fieldBytes'] as const)
     expect(compare(0, size, resolveLimits({ ...just, [name]: just[name] - 1 })), name).toBe(false)
+})
+
+test('as many fields as there may be at most are as many for both', () => {
+  const { most } = LIMITS.fieldCount
+  const limits = resolveLimits({ headBytes: LIMITS.headBytes.most, fieldCount: most })
+  const fields = (count: number): number => write(head('GET / HTTP/1.1', ...Array<string>(count - 1).fill('a:b')))
+  expect(compare(0, fields(most), limits)).toBe(true)
+  const end = fields(most + 1)
+  expect(compare(0, end, limits)).toBe(false)
+  expect(() => parseHead(0, end, limits)).toThrow(`more than ${most} header fields`)
 })
 
 test('a plain head is read as before when the memory of the parser has grown', () => {

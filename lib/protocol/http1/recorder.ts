@@ -31,7 +31,8 @@ const SPANS = 4
 const WORD = Int32Array.BYTES_PER_ELEMENT
 /** A span is two words. */
 const SPAN = 2
-const MOST = 2 + SIZES.fieldRecords * 4
+/** One more than may be in use, so that it is seen where there were too many. */
+const MOST = 2 + SIZES.fieldRecords * 4 + SPAN
 
 const words = new Int32Array(recorder.memory.buffer)
 
