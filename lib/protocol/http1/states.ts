@@ -22,10 +22,18 @@ export type ConnectionStateName =
   | 'upgraded'
   | 'closed'
 
-const EVENTS = ['headBegun', 'headRead', 'upgraded', 'answered', 'lastAnswered', 'refused', 'ended'] as const
-
 /** What moves it. */
-export type ConnectionEvent = (typeof EVENTS)[number]
+export type ConnectionEvent = Exclude<keyof ConnectionState, 'name'>
+
+const EVENTS: readonly ConnectionEvent[] = [
+  'headBegun',
+  'headRead',
+  'upgraded',
+  'answered',
+  'lastAnswered',
+  'refused',
+  'ended',
+]
 
 type Row = Partial<Readonly<Record<ConnectionEvent, ConnectionStateName>>>
 
@@ -39,9 +47,24 @@ export const CONNECTION_STATES: Readonly<Record<ConnectionStateName, Row>> = {
   closed: {},
 }
 
-/** A row of the table, with the states themselves instead of their names. */
-export type ConnectionState = { readonly name: ConnectionStateName } & {
-  readonly [event in ConnectionEvent]: ConnectionState
+/** A row of the table, with the states themselves instead of their names: what an event leads to is its property. */
+export interface ConnectionState {
+  /** Which it is. */
+  readonly name: ConnectionStateName
+  /** Some of a head has come. */
+  readonly headBegun: ConnectionState
+  /** A head is whole, and its request begins. */
+  readonly headRead: ConnectionState
+  /** The connection has left HTTP. */
+  readonly upgraded: ConnectionState
+  /** The answer is out, and the connection goes on. */
+  readonly answered: ConnectionState
+  /** The answer is out, and was the last; or none will come. */
+  readonly lastAnswered: ConnectionState
+  /** What came is no request, and was told so. */
+  readonly refused: ConnectionState
+  /** The connection is over. */
+  readonly ended: ConnectionState
 }
 
 /** Events are its properties: its own are those of its row, and lead on; all others are found here, and throw. */
